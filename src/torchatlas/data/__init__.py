@@ -1,0 +1,22 @@
+"""Data: opened from names, files, frames and arrays; checked, split and prepared for learners."""
+
+from .checks import check as check, check_split as check_split, row_hashes as row_hashes
+from .named import NAMED as NAMED
+from .preparation import (
+    Preparation as Preparation,
+    Prepared as Prepared,
+    prepare as prepare,
+    refuse as refuse,
+)
+from .resident import Resident as Resident
+from .sources import open_dataset as open_dataset
+from .spec import (
+    Dataset as Dataset,
+    Finding as Finding,
+    Modality as Modality,
+    Part as Part,
+    Spec as Spec,
+    Task as Task,
+)
+from .splits import Split as Split, split as split
+from .targets import TargetCoder as TargetCoder

@@ -1,0 +1,51 @@
+"""Data that fits in memory: the whole part stays on the device as tensors and is sliced by index."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..engine.errors import UsageError
+from ..engine.randomness import generator
+from .spec import Part
+
+
+class Resident:
+    """Batches of a part in an order that is a function of (seed, epoch).
+
+    All turns of a step get the same batch. The last batch of an epoch may be short. A batch size of at least
+    the number of rows gives the whole part, uncopied and in its own order.
+    """
+
+    def __init__(self, part: Part, batch_size: int, seed: int, device: Any = "cpu"):
+        if batch_size < 1 or not len(part):
+            raise UsageError(
+                f"cannot make batches of {batch_size} from {len(part)} rows; both must be at least 1"
+            )
+        self.tensors = part.to(device).tensors()
+        self.seed, self.device, self.rows = seed, device, len(part)
+        self.batch_size = min(batch_size, self.rows)
+        self.steps_per_epoch = -(-self.rows // self.batch_size)
+        self._epoch, self._chunks = -1, ()  # type: tuple[int, tuple[Tensor, ...]]
+
+    def batch(self, step: int, turn: int = 0, learner: Any = None) -> tuple[Tensor, ...]:
+        """The batch of a step: inputs, then targets and weights where there are any."""
+        if self.steps_per_epoch == 1:
+            return self.tensors
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._chunks = torch.split(self.order(epoch).to(self.device), self.batch_size)
+            self._epoch = epoch
+        chosen = self._chunks[place]
+        return tuple(tensor.index_select(0, chosen) for tensor in self.tensors)
+
+    def order(self, epoch: int) -> Tensor:
+        """The rows in the order of an epoch."""
+        return torch.randperm(self.rows, generator=generator(self.seed, "order", epoch))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: (seed, step) tells everything."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to take back."""

@@ -1,0 +1,197 @@
+"""Checkpoints: safetensors and JSON with a manifest of checksums, written whole or not at all, never a pickle."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes, save as tensors_to_bytes
+from torch import Tensor
+
+from .errors import AtlasError, DamagedCheckpoint
+
+FORMAT = 1
+TENSORS, TREE, MANIFEST = "state.safetensors", "state.json", "manifest.json"
+
+
+def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
+    """Split a tree of dicts, lists, numbers and tensors into its tensors (by path) and the rest as plain JSON."""
+    tensors: dict[str, Tensor] = {}
+    seen: dict[tuple[Any, ...], str] = {}
+
+    def walk(node: Any, path: str) -> Any:
+        if isinstance(node, Tensor):
+            flat = node.detach()
+            # Tied weights stay tied: the same memory is written once (empty tensors all share address 0).
+            same = (flat.data_ptr(), flat.shape, flat.stride(), flat.dtype, flat.device)
+            key = seen.setdefault(same, path) if flat.numel() else path
+            if key not in tensors:
+                tensors[key] = flat.cpu().contiguous()
+            return {"tensor": key}
+        if isinstance(node, Mapping):
+            return {"dict": [[key, walk(value, f"{path}/{key}")] for key, value in node.items()]}
+        if isinstance(node, list | tuple):
+            kind = "list" if isinstance(node, list) else "tuple"
+            return {kind: [walk(value, f"{path}/{i}") for i, value in enumerate(node)]}
+        if node is None or isinstance(node, bool | int | float | str):
+            return node
+        raise TypeError(f"{path} holds a {type(node).__name__}: state is tensors, numbers, strings and containers")
+
+    tree = walk(tree, "")
+    return {key: _unshared(tensor) for key, tensor in tensors.items()}, tree
+
+
+def _unshared(tensor: Tensor) -> Tensor:
+    """A tensor that owns its storage: safetensors refuses views into a larger one."""
+    whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+    return tensor if whole else tensor.clone()
+
+
+def unpack(tensors: Mapping[str, Tensor], tree: Any) -> Any:
+    """The tree that `pack` split."""
+    if not isinstance(tree, dict):
+        return tree
+    ((kind, value),) = tree.items()
+    if kind == "tensor":
+        return tensors[value]
+    if kind == "dict":
+        return {key: unpack(tensors, item) for key, item in value}
+    items = [unpack(tensors, item) for item in value]
+    return items if kind == "list" else tuple(items)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """Replace a file in one step: a reader sees the old content or the new, never half of it."""
+    fresh = path.with_name(f".{path.name}.new")
+    write_durably(fresh, content)
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the folder's names."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_state(folder: Path, state: Any) -> None:
+    """Write a state as a folder: to a temporary one first, synced, then renamed.
+
+    Raises AtlasError where the disk is full or the folder may not be written; nothing half-written is left.
+    """
+    fresh = folder.with_name(f".new-{folder.name}")
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        tensors, tree = pack(state)
+        files = {TENSORS: tensors_to_bytes(tensors), TREE: json.dumps(tree).encode()}
+        sums = {name: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for name, c in files.items()}
+        files[MANIFEST] = json.dumps({"format": FORMAT, "files": sums}, indent=1).encode()
+        for name, content in files.items():
+            write_durably(fresh / name, content)
+        sync_folder(fresh)
+        fresh.rename(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise AtlasError(unwritable(folder, error)) from error
+
+
+def unwritable(path: Path, error: OSError) -> str:
+    """What to do where a file could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full: {path} could not be written. Free some space; what was saved before is intact"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission to write {path}. Choose another folder with --out, or change its owner or mode"
+    return f"{path} could not be written: {error.strerror or error}"
+
+
+def read_state(folder: Path) -> Any:
+    """Read a state back, every byte checked. Raises DamagedCheckpoint that names the file at fault."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        version, sums = manifest["format"], manifest["files"]
+        if version > FORMAT:
+            raise AtlasError(f"{folder} was written by a newer torchatlas (format {version}); update to read it")
+        contents = {name: (folder / name).read_bytes() for name in (TENSORS, TREE)}
+        for name, content in contents.items():
+            if hashlib.sha256(content).hexdigest() != sums[name]["sha256"]:
+                raise DamagedCheckpoint(f"{folder / name} is damaged: its checksum is not the one written")
+        return unpack(tensors_from_bytes(contents[TENSORS]), json.loads(contents[TREE]))
+    except FileNotFoundError as error:
+        raise DamagedCheckpoint(f"{error.filename} is missing") from error
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise DamagedCheckpoint(f"{folder} is damaged: {error}") from error
+
+
+class Store:
+    """A run's checkpoints, one folder a step; each is whole in itself: it holds the best weights so far too."""
+
+    def __init__(self, folder: Path, keep: int = 3):
+        self.folder, self.keep = folder, keep
+
+    def steps(self) -> list[int]:
+        """The steps that have a checkpoint, oldest first; sound or not."""
+        return sorted(int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit())
+
+    def path(self, step: int) -> Path:
+        """Where a step's state lies."""
+        return self.folder / f"{step:08d}"
+
+    def save(self, step: int, state: Any) -> None:
+        """Keep a state, and drop those that are too old; one that is there already is the same."""
+        if self.path(step).exists():
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AtlasError(unwritable(self.folder, error)) from error
+        write_state(self.path(step), state)
+        for old in self.steps()[: -self.keep]:
+            shutil.rmtree(self.path(old), ignore_errors=True)
+
+    def newest(self, tell: Callable[[str], None]) -> tuple[int, Any] | None:
+        """The newest sound state with its step; damaged ones are told of, put aside and passed over."""
+        for half in self.folder.glob(".new-*"):
+            shutil.rmtree(half, ignore_errors=True)
+        for step in reversed(self.steps()):
+            try:
+                return step, read_state(self.path(step))
+            except DamagedCheckpoint as error:
+                tell(f"{error}; going back to the checkpoint before it")
+                self._put_aside(step)
+        return None
+
+    def _put_aside(self, step: int) -> None:
+        """Out of the way of the run that will write this step again, and kept for whoever wants to look."""
+        aside = self.folder / f"damaged-{step:08d}"
+        shutil.rmtree(aside, ignore_errors=True)
+        self.path(step).rename(aside)
+
+
+def to_device(tree: Any, device: torch.device | str) -> Any:
+    """Every tensor of a tree on a device."""
+    if isinstance(tree, Tensor):
+        return tree.to(device)
+    if isinstance(tree, dict):
+        return {key: to_device(value, device) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(to_device(value, device) for value in tree)
+    return tree

@@ -1,0 +1,111 @@
+"""The learner: what is trained, as a few players that take turns. The loop knows nothing else of a method."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from ..data.spec import Spec
+
+Batch = tuple[Tensor, ...]  # inputs first, then targets and sample weights where the data has them
+Loss = Tensor | tuple[Tensor, dict[str, Tensor]]  # a scalar mean over the batch, with named scalars to record
+
+
+class Learner(nn.Module):
+    """What is trained: all its state is parameters and buffers; it knows no optimizer, device or rank.
+
+    `players` names who owns which submodules ("" is everything); `turns(step)` says whose turns a step has.
+    In a turn the other players are frozen and already updated.
+    """
+
+    players: ClassVar[Mapping[str, tuple[str, ...]]] = {"all": ("",)}
+    scaling: ClassVar[str] = "standard"  # what images it wants: "standard", "unit" (0..1), "symmetric" (-1..1)
+    needs_target: ClassVar[bool] = True
+    monitor: ClassVar[str] = "loss"  # the validation score that the best checkpoint has lowest; "" for none
+
+    @classmethod
+    def for_data(cls, spec: "Spec", **options: Any) -> Self:
+        """The learner with its default parts for data of this spec."""
+        raise NotImplementedError
+
+    def turns(self, step: int) -> Sequence[str]:
+        """The players whose turns step `step` has, in order."""
+        return tuple(self.players)
+
+    def loss(self, player: str, batch: Batch) -> Loss:
+        """The player's loss: one scalar, the mean over the batch, with scalars to record if any."""
+        raise NotImplementedError
+
+    def updated(self, player: str, step: int) -> None:
+        """After a player's step, without gradient: move target networks, codebooks, queues (all buffers)."""
+
+    def share(self, batch: Batch) -> Tensor | float:
+        """What a micro-batch weighs in the batch's mean: its rows, or the sum of their weights."""
+        return float(len(batch[0]))
+
+    def scores(self, batch: Batch) -> dict[str, Tensor]:
+        """Per-sample scores for validation, each of shape (batch,); the mean over all samples is recorded."""
+        return {}
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Class probabilities, or values on the target's standardised scale."""
+        raise NotImplementedError
+
+    def sample(self, count: int) -> Tensor:
+        """New data of the training data's shape and scaling."""
+        raise NotImplementedError
+
+    def owned(self, player: str) -> list[nn.Parameter]:
+        """The parameters that a player moves, each once."""
+        names = self.players[player]
+        found = (p for name in names for p in self.get_submodule(name).parameters())
+        return list(dict.fromkeys(found))
+
+
+class Turn(nn.Module):
+    """One player's whole loss as one forward: what DDP, FSDP2 and `torch.compile` wrap."""
+
+    def __init__(self, learner: Learner, player: str):
+        super().__init__()
+        self.learner, self.player = learner, player
+
+    def forward(self, batch: Batch) -> Loss:
+        return self.learner.loss(self.player, batch)
+
+
+class Source(Protocol):
+    """Where batches come from. Order is a function of (seed, epoch), never of what ran before."""
+
+    steps_per_epoch: int
+
+    def batch(self, step: int, turn: int, learner: Learner) -> Batch:
+        """The batch of one turn of one step."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What (seed, step) does not determine: empty for fixed data, the replay buffer for agents."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take a state back."""
+        ...
+
+
+def batches(parts: Batch, size: int) -> Iterator[Batch]:
+    """The parts in order, `size` rows at a time."""
+    for start in range(0, len(parts[0]), size):
+        yield tuple(part[start : start + size] for part in parts)
+
+
+@torch.no_grad()
+def mean_scores(learner: Learner, parts: Batch, size: int = 1024) -> dict[str, float]:
+    """Each validation score's mean over all samples, each counted once; in evaluation mode."""
+    learner.eval()
+    totals: dict[str, Tensor] = {}
+    for batch in batches(parts, size):
+        for name, score in learner.scores(batch).items():
+            totals[name] = totals.get(name, torch.zeros((), dtype=torch.double)) + score.double().sum().cpu()
+    learner.train()
+    return {name: float(total) / len(parts[0]) for name, total in totals.items()}

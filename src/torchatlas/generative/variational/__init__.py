@@ -1,0 +1,10 @@
+"""Variational autoencoders: posterior x prior x likelihood x bound."""
+
+from .bounds import Latents as Latents, elbo as elbo, importance_bound as importance_bound
+from .parts import (
+    Bernoulli as Bernoulli,
+    DiagonalGaussian as DiagonalGaussian,
+    Gaussian as Gaussian,
+    StandardNormal as StandardNormal,
+)
+from .vae import VAE as VAE

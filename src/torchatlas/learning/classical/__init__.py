@@ -1,0 +1,1 @@
+"""Classical models of scikit-learn: baselines, students of networks, and explanations."""

@@ -1,0 +1,116 @@
+"""Supervised learning: a network, a loss, and targets."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor, nn
+
+from ...engine.errors import UsageError
+from ...engine.learner import Batch, Learner
+from ...networks.dense.mlp import MLP
+
+if TYPE_CHECKING:
+    from ...data.spec import Spec
+
+LINEAR = {"linear_regression": "regression", "softmax_regression": "classification"}
+Criterion = Callable[[Tensor, Tensor], Tensor]
+
+
+class Supervised(Learner):
+    """A network trained on inputs with targets: the default learner of every network.
+
+    `loss` takes (prediction, target) and gives the mean over the batch; without one, cross entropy for
+    classification, squared error for regression, binary cross entropy for several labels.
+    A batch is (x, y) or (x, y, weight); with weights the loss is sum(weight * loss) / sum(weight), for which
+    the loss must know `reduction="none"`.
+    Targets: class numbers (batch,), or values (batch, outputs).
+    """
+
+    def __init__(self, network: nn.Module, task: str = "classification", loss: Criterion | None = None):
+        super().__init__()
+        self.network, self.task = network, task
+        self.criterion: Criterion = output_loss(task) if loss is None else loss
+        self._unreduced = (_unreduced(self.criterion),)  # in a tuple, so that it is no second submodule
+
+    @classmethod
+    def for_data(  # type: ignore[override]
+        cls, spec: "Spec", network: nn.Module | None = None, loss: Criterion | None = None
+    ) -> Self:
+        """The learner for data of this spec; without a network, a multilayer perceptron."""
+        if network is None:
+            network = MLP(math.prod(spec.shape), spec.outputs)
+        tasks = getattr(network, "tasks", (spec.task,))
+        if spec.task not in tasks and spec.task != "none":
+            name = getattr(network, "__atlas__", type(network).__name__)
+            other = "".join(f"{linear} or " for linear, task in LINEAR.items() if task == spec.task)
+            what = f"{name} is for {' and '.join(tasks)}, and this data's task is {spec.task}"
+            raise UsageError(f"{what}: use {other}mlp")
+        return cls(network, spec.task, loss)
+
+    def loss(self, player: str, batch: Batch) -> Tensor:
+        """The mean loss over the batch, by sample weights where the batch has them."""
+        prediction = self.network(batch[0])
+        target = self._target(prediction, batch[1])
+        if len(batch) == 2:
+            return self.criterion(prediction, target)
+        if self._unreduced[0] is None:
+            raise UsageError(f"{self.criterion} knows no reduction='none', so it cannot use sample weights")
+        return _weighted(self._per_sample(prediction, target), batch[2])
+
+    def scores(self, batch: Batch) -> dict[str, Tensor]:
+        """Per sample: the loss, and accuracy (for labels: the share that is right) or squared error."""
+        prediction = self.network(batch[0])
+        target = self._target(prediction, batch[1])
+        scores = {"loss": self._per_sample(prediction, target)}
+        if self.task == "classification":
+            scores["accuracy"] = (prediction.argmax(1) == target).float()
+        elif self.task == "multilabel":
+            scores["accuracy"] = ((prediction > 0) == (target > 0.5)).float().flatten(1).mean(1)
+        else:
+            scores["squared_error"] = (prediction - target).square().flatten(1).mean(1)
+        return scores
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Class probabilities (batch, classes), label probabilities, or values (batch, outputs)."""
+        prediction = self.network(x)
+        if self.task == "classification":
+            return prediction.softmax(1)
+        return prediction.sigmoid() if self.task == "multilabel" else prediction
+
+    def _target(self, prediction: Tensor, y: Tensor) -> Tensor:
+        return y if self.task == "classification" else y.reshape(prediction.shape)
+
+    def _per_sample(self, prediction: Tensor, target: Tensor) -> Tensor:
+        unreduced = self._unreduced[0]
+        if unreduced is None:
+            return self.criterion(prediction, target).expand(len(prediction))
+        loss = unreduced(prediction, target)
+        return loss if loss.ndim == 1 else loss.flatten(1).mean(1)
+
+
+def output_loss(task: str) -> nn.Module:
+    """The loss that fits a task's targets."""
+    match task:
+        case "classification":
+            return nn.CrossEntropyLoss()
+        case "regression":
+            return nn.MSELoss()
+        case "multilabel":
+            return nn.BCEWithLogitsLoss()
+    raise UsageError("the data has no target to learn: name its target column, or choose a generative method")
+
+
+def _unreduced(loss: Criterion) -> Criterion | None:
+    """The same loss for each sample, where it knows `reduction`; it shares parameters and buffers."""
+    if not hasattr(loss, "reduction"):
+        return None
+    each = copy.copy(loss)
+    each.reduction = "none"
+    return each
+
+
+def _weighted(losses: Tensor, weight: Tensor) -> Tensor:
+    return (weight * losses).sum() / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)

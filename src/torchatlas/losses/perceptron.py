@@ -1,0 +1,36 @@
+"""The perceptron criterion: the loss whose subgradient is Rosenblatt's rule."""
+
+import torch
+from torch import Tensor, nn
+
+from ..cards.card import method
+from ..engine.errors import UsageError
+
+
+@method(
+    "perceptron_loss",
+    year=1958,
+    paper="Rosenblatt, The perceptron, Psychological Review 65",
+    topics=("classification",),
+)
+class PerceptronLoss(nn.Module):
+    r"""Perceptron criterion: how far scores lie on the wrong side, $\sum_k \max(0, -y_k s_k)$.
+
+    One class against the rest: $y_k$ is 1 for the sample's class and -1 for the others. Where $y_k s_k \le 0$
+    the gradient in $s_k$ is $-y_k$, at zero too, so that SGD takes a first step from weights of zero.
+    Shapes: scores (batch, classes) and class numbers (batch,) -> a scalar; (batch,) for `reduction="none"`.
+    """
+
+    def __init__(self, reduction: str = "mean"):
+        super().__init__()
+        if reduction not in ("mean", "sum", "none"):
+            raise UsageError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+        self.reduction = reduction
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        rest = torch.arange(prediction.shape[1], device=prediction.device) != target[:, None]  # (b, k)
+        margin = torch.where(rest, -prediction, prediction)  # (b, k)
+        loss = torch.where(margin <= 0, -margin, 0.0).sum(1)  # (b,)
+        if self.reduction == "none":
+            return loss
+        return loss.mean() if self.reduction == "mean" else loss.sum()

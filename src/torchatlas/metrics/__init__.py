@@ -1,0 +1,1 @@
+"""Floor 2: metrics, what a trained model is judged by."""

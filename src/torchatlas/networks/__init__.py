@@ -1,0 +1,1 @@
+"""Floor 3: networks, from one affine map to deep stacks."""

@@ -1,0 +1,3 @@
+"""Convolutional networks."""
+
+from .lenet import LeNet5 as LeNet5

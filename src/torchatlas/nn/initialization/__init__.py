@@ -1,0 +1,1 @@
+"""Initialisation: what weights are before the first step."""

@@ -1,0 +1,1 @@
+"""Normalisation: features brought to a common scale."""

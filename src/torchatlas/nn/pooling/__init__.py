@@ -1,0 +1,1 @@
+"""Pooling: a window of a map becomes one number."""

@@ -1,0 +1,54 @@
+"""Pooling that any map can have."""
+
+from ...cards.card import borrowed
+
+borrowed(
+    "max_pool",
+    "torch.nn:MaxPool2d",
+    "Max pooling: the largest number of each window",
+    formula="max over the window; the border counts as -∞",
+    year=1999,
+    paper="Riesenhuber and Poggio, Nature Neuroscience",
+    tiny={"kernel_size": 2},
+)
+
+borrowed(
+    "avg_pool",
+    "torch.nn:AvgPool2d",
+    "Average pooling: the mean of each window",
+    formula="mean over the window; count_include_pad=True counts the border's zeros",
+    year=1998,
+    paper="LeCun et al., Proceedings of the IEEE",
+    tiny={"kernel_size": 2},
+)
+
+borrowed(
+    "global_avg_pool",
+    "torch.nn:AdaptiveAvgPool2d",
+    "Global average pooling: the mean of each channel, whatever the map's size",
+    formula="mean over height and width; the output is (batch, channels, 1, 1)",
+    year=2013,
+    paper="arXiv:1312.4400",
+    options={"output_size": 1},
+)
+
+borrowed(
+    "global_max_pool",
+    "torch.nn:AdaptiveMaxPool2d",
+    "Global max pooling: the largest number of each channel, whatever the map's size",
+    formula="max over height and width; the output is (batch, channels, 1, 1)",
+    year=2015,
+    paper="Oquab et al., CVPR",
+    options={"output_size": 1},
+)
+
+borrowed(
+    "lp_pool",
+    "torch.nn:LPPool2d",
+    "Power-average pooling: the p-norm of each window, from sum (p = 1) to maximum (p = ∞)",
+    formula="(Σ xᵖ)^(1/p) with p = norm_type; no absolute value is taken, so give odd p only to x ≥ 0",
+    year=2013,
+    paper="arXiv:1311.4025",
+    options={"norm_type": 2},
+    tiny={"kernel_size": 2},
+)

@@ -1,0 +1,1 @@
+"""Regularisation by layers: noise while training, the identity afterwards."""

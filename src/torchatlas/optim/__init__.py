@@ -1,0 +1,1 @@
+"""Floor 2: optimizers, and schedules of their learning rate."""

@@ -1,0 +1,208 @@
+"""From a recipe and prepared data to a learner with its optimizers: how each kind becomes something to train."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from ..cards.card import Card
+from ..cards.reader import create, find, get
+from ..data.spec import Spec
+from ..engine.errors import UsageError
+from ..engine.learner import Learner
+from ..generative.adversarial.gan import GAN
+from ..learning.supervised.supervised import Supervised
+from .recipe import Recipe, choice, part
+
+DEFAULT_NETWORK = "mlp"
+PARTS = {"activation": "activation", "optimizer": "optimizer", "loss": "loss", "schedule": "schedule"}
+
+
+def is_classical(card: Card) -> bool:
+    """Whether a card is a scikit-learn estimator, which is fitted, not trained in turns."""
+    return card.kind == "estimator"
+
+
+def thing_of(card: Card, method: Any = None) -> Any:
+    """The class or function itself; a user's own is imported, or given as an object."""
+    if method is not None and not isinstance(method, str):
+        return method
+    if card.kind != "own":
+        return get(card.name)
+    module, _, name = card.where.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{card.where} cannot be imported ({error}); run from its folder or set PYTHONPATH") from error
+
+
+def factory(card: Card, method: Any = None) -> Callable[..., Any]:
+    """The callable whose signature names the method's options."""
+    if card.kind in PARTS:
+        return get(DEFAULT_NETWORK)
+    thing = thing_of(card, method)
+    if card.kind == "gan_loss":
+        return GAN.for_data
+    if inspect.isclass(thing) and issubclass(thing, Learner):
+        return thing.for_data
+    if is_classical(card) or callable(thing):
+        return thing
+    raise UsageError(f"{card.name} is a {card.kind}: it cannot be trained; train one of its users instead")
+
+
+def build(recipe: Recipe, spec: Spec, method: Any = None) -> Learner:
+    """The learner of a recipe for data of this spec: the method itself, or wrapped as its kind says.
+
+    A network goes into `Supervised`, a GAN loss pair into `GAN`, a part (activation, loss, optimizer, schedule)
+    into the default network. Raises UsageError where the method does not fit the data.
+    """
+    card = find(recipe.method) if method is None else Card(recipe.method, "", "own", recipe.method)
+    options = {key: part(value) for key, value in recipe.options.items()}
+    try:
+        learner = _build(card, spec, options, recipe.loss, method)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{recipe.method} cannot be built for this data: {error}") from error
+    if learner.needs_target and spec.task == "none":
+        raise UsageError(f"{recipe.method} learns from a target and this data has none; say which with --target")
+    return learner
+
+
+def _build(card: Card, spec: Spec, options: dict[str, Any], loss: str | None, method: Any) -> Learner:
+    if card.kind == "gan_loss":
+        return GAN.for_data(spec, pair=create(card.name), **options)
+    if card.kind in PARTS:
+        if card.kind == "activation":
+            options = {"activation": card.name, **options}
+        loss = card.name if card.kind == "loss" else loss
+        card = find(DEFAULT_NETWORK)
+    thing = thing_of(card, method)
+    if inspect.isclass(thing) and issubclass(thing, Learner):
+        return thing.for_data(spec, **options)
+    if isinstance(thing, nn.Module) and not isinstance(thing, type):
+        raise UsageError("give the class of your network (or a function that makes one), not a module already made")
+    network = thing(**from_data(thing, spec), **options)
+    if isinstance(network, Learner):
+        return network
+    if not isinstance(network, nn.Module):
+        raise UsageError(f"{card.name} made a {type(network).__name__}, not an nn.Module")
+    return Supervised.for_data(spec, network=network, loss=_loss(loss))
+
+
+def _loss(text: str | None) -> nn.Module | None:
+    if text is None:
+        return None
+    name, options = choice(text)
+    loss = create(name, **options)
+    if not isinstance(loss, nn.Module):
+        raise UsageError(f"{name} is no loss of the form (prediction, target)")
+    return loss
+
+
+def from_data(thing: Callable[..., Any], spec: Spec) -> dict[str, Any]:
+    """The constructor words that the data answers, those that the signature has."""
+    known: dict[str, Any] = {
+        "num_classes": spec.outputs,
+        "in_channels": spec.shape[0],
+        "in_features": math.prod(spec.shape),
+    }
+    if spec.modality == "image":
+        known["input_size"] = spec.shape[1:]
+    words = inspect.signature(thing).parameters
+    if spec.modality == "table" and "in_channels" in words and "in_features" not in words:
+        raise ValueError("it takes images, and this data is a table; mlp takes tables")
+    return {word: value for word, value in known.items() if word in words}
+
+
+def wanted_size(card: Card, options: Mapping[str, Any], method: Any = None) -> tuple[int, int] | None:
+    """The image size that a network asks for: its `input_size` option, or that option's default."""
+    size = options.get("input_size")
+    if size is None:
+        word = inspect.signature(factory(card, method)).parameters.get("input_size")
+        size = None if word is None or word.default is word.empty else word.default
+    if isinstance(size, int):
+        return (size, size)
+    return tuple(size) if size is not None else None
+
+
+def wanted_scaling(card: Card, method: Any = None) -> str:
+    """What images the method's learner wants."""
+    if card.kind == "gan_loss":
+        return GAN.scaling
+    if card.kind in PARTS:
+        return Supervised.scaling
+    thing = thing_of(card, method)
+    if inspect.isclass(thing) and issubclass(thing, Learner):
+        return thing.scaling
+    return Supervised.scaling
+
+
+def make_optimizers(recipe: Recipe, learner: Learner, card: Card) -> dict[str, Optimizer]:
+    """One optimizer per player; the fused form where PyTorch has one for the device and the user said nothing."""
+    name, options = choice(card.name if card.kind == "optimizer" else recipe.optimizer)
+    chosen = find(name)
+    if chosen.kind not in ("optimizer", "own"):
+        raise UsageError(f"{name} is a {chosen.kind}, not an optimizer; torchatlas list --kind optimizer")
+    options = {**_without_budget(chosen.recipe), **options, **recipe.optimizer_options}
+    if recipe.lr is not None:
+        options["lr"] = recipe.lr
+    maker = get(name) if chosen.kind != "own" else thing_of(chosen)
+    if "fused" in inspect.signature(maker).parameters:
+        options.setdefault("fused", True)
+    made = {}
+    for player in learner.players:
+        owned = learner.owned(player)
+        if not owned:
+            raise UsageError(f"{recipe.method}: its player {player!r} has no parameters to train")
+        made[player] = _make_optimizer(maker, owned, name, options)
+    return made
+
+
+def _make_optimizer(maker: Callable[..., Any], owned: list[nn.Parameter], name: str, options: dict[str, Any]) -> Any:
+    try:
+        return maker(owned, **options)
+    except RuntimeError:  # "fused" is not there for every dtype and device
+        return maker(owned, **{k: v for k, v in options.items() if k != "fused"})
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} does not take these options: {error}") from error
+
+
+def _without_budget(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix("optimizer."): v for k, v in recipe.items() if k not in ("epochs", "steps", "batch_size")}
+
+
+LENGTHS = ("T_max", "total_steps", "total_iters")  # how schedules call the number of steps they cover
+
+
+def make_schedules(recipe: Recipe, optimizers: dict[str, Optimizer], steps: int, card: Card) -> dict[str, LRScheduler]:
+    """One schedule per player, stretched over the run where its length was not said."""
+    text = card.name if card.kind == "schedule" else recipe.schedule
+    if text is None:
+        return {}
+    name, options = choice(text)
+    if find(name).kind != "schedule":
+        raise UsageError(f"{name} is a {find(name).kind}, not a schedule; torchatlas list --kind schedule")
+    words = inspect.signature(get(name)).parameters
+    for word in LENGTHS:
+        if word in words and word not in options:
+            options[word] = steps
+    try:
+        return {player: get(name)(optimizer, **options) for player, optimizer in optimizers.items()}
+    except TypeError as error:
+        raise UsageError(f"{name} does not take these options: {error}; write {name}(step_size=100), say") from error
+
+
+def parameters_of(learner: Learner) -> int:
+    """The number of trainable values."""
+    return sum(p.numel() for p in learner.parameters())
+
+
+def on_meta(recipe: Recipe, spec: Spec, method: Any = None) -> Learner:
+    """The same learner without memory, for counts."""
+    with torch.device("meta"):
+        return build(recipe, spec, method)

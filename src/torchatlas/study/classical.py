@@ -1,0 +1,119 @@
+"""Scikit-learn's estimators in a run: fitted once on the prepared training part, saved without pickle."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..cards.card import Card
+from ..cards.reader import find, get
+from ..data.spec import Part, Spec
+from ..engine.errors import AtlasError, UsageError
+from ..engine.randomness import key_seed
+
+Array = np.ndarray[Any, Any]
+
+
+class Classical:
+    """A fitted scikit-learn estimator that answers like a learner: probabilities, or standardised values."""
+
+    def __init__(self, estimator: Any, spec: Spec):
+        self.estimator, self.spec = estimator, spec
+
+    def predict(self, x: Tensor) -> Tensor:
+        """(n, outputs) probabilities or values."""
+        flat = x.flatten(1).double().numpy()
+        if self.spec.task == "regression":
+            return torch.from_numpy(np.asarray(self.estimator.predict(flat)).reshape(len(flat), -1)).float()
+        if self.spec.task == "multilabel":
+            columns = [p[:, 1] if p.shape[1] > 1 else np.zeros(len(p)) for p in self._probabilities(flat)]
+            return torch.from_numpy(np.stack(columns, 1)).float()
+        return torch.from_numpy(self._all_classes(self._probabilities(flat))).float()
+
+    def _probabilities(self, flat: Array) -> Any:
+        if hasattr(self.estimator, "predict_proba"):
+            return self.estimator.predict_proba(flat)
+        scores = self.estimator.decision_function(flat)
+        scores = np.stack([-scores, scores], 1) if scores.ndim == 1 else scores
+        return torch.from_numpy(scores).softmax(1).numpy()
+
+    def _all_classes(self, p: Array) -> Array:
+        """Columns for the classes that the training part happened to miss."""
+        whole = np.zeros((len(p), self.spec.outputs))
+        whole[:, np.asarray(self.estimator.classes_, int)] = p
+        return whole
+
+
+def make_estimator(card: Card, spec: Spec, options: dict[str, Any], seed: int) -> Any:
+    """The classifier or regressor of a card, seeded."""
+    if spec.task == "none":
+        raise UsageError(f"{card.name} learns from a target and this data has none; say which with --target")
+    maker = get(card.name)
+    if spec.task == "regression":
+        if not card.regressor:
+            raise UsageError(f"{card.name} classifies; this target is a number")
+        from importlib import import_module
+
+        module, _, name = card.regressor.partition(":")
+        maker = getattr(import_module(module), name)
+    try:
+        estimator = maker(**options)
+    except TypeError as error:
+        raise UsageError(f"{card.name}: {error}") from error
+    if "random_state" in estimator.get_params() and "random_state" not in options:
+        estimator.set_params(random_state=key_seed(seed, "fit") % 2**31)
+    return estimator
+
+
+def fit_classical(name: str, spec: Spec, train: Part, options: dict[str, Any], seed: int) -> Classical:
+    """Fit a card's estimator on a training part."""
+    estimator = make_estimator(find(name), spec, options, seed)
+    return fit_estimator(estimator, spec, train)
+
+
+def fit_estimator(estimator: Any, spec: Spec, train: Part) -> Classical:
+    """Fit any scikit-learn estimator on a training part; one that gives one output gets one copy per output."""
+    assert train.y is not None
+    x, y = train.x.flatten(1).double().cpu().numpy(), train.y.cpu().numpy()
+    if spec.task == "regression" and y.ndim > 1 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim > 1 and not _takes_many(estimator):
+        from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+
+        wrap = MultiOutputRegressor if spec.task == "regression" else MultiOutputClassifier
+        estimator = wrap(estimator)
+    try:
+        return Classical(estimator.fit(x, y), spec)
+    except ValueError as error:
+        raise AtlasError(f"{type(estimator).__name__} could not be fitted: {error}") from error
+
+
+def _takes_many(estimator: Any) -> bool:
+    return bool(estimator.__sklearn_tags__().target_tags.multi_output)
+
+
+def save_classical(model: Classical, folder: Path) -> None:
+    """Write the estimator in skops' format: no pickle."""
+    import skops.io
+
+    from ..engine.checkpoint import replace_durably, unwritable
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_durably(folder / "estimator.skops", skops.io.dumps(model.estimator))
+    except OSError as error:
+        raise AtlasError(unwritable(folder, error)) from error
+
+
+def load_classical(folder: Path, spec: Spec) -> Classical:
+    """Read it back. Raises AtlasError where the file holds types that are not scikit-learn's."""
+    import skops.io
+
+    path = folder / "estimator.skops"
+    foreign = [t for t in skops.io.get_untrusted_types(file=path) if not t.startswith(("sklearn.", "numpy.", "scipy."))]
+    if foreign:
+        raise AtlasError(f"{path} holds types that scikit-learn does not make ({', '.join(foreign)}); not loaded")
+    trusted = skops.io.get_untrusted_types(file=path)
+    return Classical(skops.io.load(path, trusted=trusted), spec)

@@ -1,0 +1,254 @@
+"""Comparing methods: the same budget for each, over seeds, to a verdict, a table and a report."""
+
+import hashlib
+import itertools
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from joblib import Parallel, cpu_count, delayed
+
+from .. import data as sources
+from ..data.spec import Dataset
+from ..engine.checkpoint import replace_durably, unwritable
+from ..engine.environment import versions
+from ..engine.errors import AtlasError, Interrupted, UsageError
+from .baselines import baseline_names, run_baseline
+from .recipe import SETTABLE, card_of, method_options, read_recipe, resolve
+from .run import RECIPE, RESULT
+from .train import DATA_OPTIONS, data_name, dataset_stem, resume, run_recipe
+
+STUDY = "study.yaml"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One competitor: a method with its settings."""
+
+    label: str
+    method: Any  # a name, or a user's own class
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    baseline: bool = False  # drawn beside the competitors, whether asked for or not
+
+    @property
+    def slug(self) -> str:
+        """The label as a folder's name."""
+        clean = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.label)
+        return clean if len(clean) <= 80 else f"{clean[:70]}-{hashlib.sha256(clean.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a study: what to train with which seed, and where."""
+
+    entry: Entry
+    seed: int
+    data: Any
+    own: Mapping[str, Any]  # target, task, group, time
+    folder: Path
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a job ended: its folder, or what went wrong."""
+
+    label: str
+    seed: int
+    folder: Path
+    error: str = ""
+    baseline: bool = False
+
+
+def compare(
+    methods: Sequence[Any] | Any,
+    data: Any = "digits",
+    *,
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    seeds: int | Sequence[int] = 5,
+    metric: str | None = None,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    show: str = "auto",
+    **settings: Any,
+) -> "Any":
+    """Compare methods on data under one budget: which is best, by how much, at what cost.
+
+    methods: names, "module:Thing", or your own nn.Module classes. vary: option -> values; each method is run
+    with each. seeds: how many (0, 1, …), or which; each redraws the split unless the data has a test part.
+    settings: as for `train`; an option that only some methods have goes to those. jobs: runs at a time.
+    out: the study's folder; runs found there are kept (fresh=True begins anew). show: "auto" (a live table on a
+    terminal, else lines), "json" or "none".
+
+    Returns a Comparison: `.table`, `.verdict`, `.sentence`, `.figures`, `.report`. A run that fails is reported
+    and the others go on. Raises AtlasError for wrong words and where no run succeeds.
+    """
+    from .comparison import summarize
+    from .live import Show
+
+    own = {key: settings.pop(key) for key in DATA_OPTIONS if settings.get(key) is not None}
+    methods = [methods] if isinstance(methods, str) or not isinstance(methods, Sequence) else list(methods)
+    dataset = data if isinstance(data, Dataset) else sources.open_dataset(data, **own)
+    name = data_name(data, dataset)
+    entries = make_entries(methods, vary or {}, settings | ({"metric": metric} if metric else {}))
+    chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    for entry in entries:  # wrong words fail before the first run
+        resolve(entry.method, name, entry.settings, own=own)
+    question = _question(entries, name, own, chosen)
+    folder = Path(out) if out else Path("studies") / _folder_name(entries, name, question)
+    _open_study(folder, question, fresh)
+    todo = list(_jobs(entries, dataset, data, own, chosen, folder))
+    workers = _workers(jobs, len(todo))
+    todo = [Job(**{**vars(job), "threads": _threads(workers)}) for job in todo]
+    with Show(show, [(job.entry.label, job.seed, job.folder) for job in todo]) as shown:
+        done = []
+        for ended in _run_all(todo, workers):
+            done.append(ended)
+            shown.ended(ended.label, ended.seed, ended.error)
+    if all(ended.error for ended in done if not ended.baseline):
+        raise AtlasError(f"no run succeeded; the first failure: {next(e.error for e in done if e.error)}")
+    return summarize(folder, dataset, name, done, question, entries)
+
+
+def make_entries(methods: Sequence[Any], vary: Mapping[str, Sequence[Any]], settings: Mapping[str, Any]) -> list[Entry]:
+    """One entry per method and combination of varied values; a setting goes to the methods that have it.
+
+    Raises UsageError for a setting or varied key that no method has, and for two entries of one name.
+    """
+    known = {id(m): method_options(card_of(m), m) for m in methods}
+    for key in {**settings, **vary}:
+        if not any(_takes(known[id(m)], key) for m in methods):
+            resolve(methods[0], "", {key: None})  # raises, with the names that there are
+    combinations = [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
+    entries = []
+    for method, varied in itertools.product(methods, combinations):
+        everything = {**settings, **varied}
+        mine = {key: value for key, value in everything.items() if _takes(known[id(method)], key)}
+        words = " ".join(f"{key}={value}" for key, value in varied.items())
+        name = card_of(method).name.rpartition(":")[2] or card_of(method).name
+        entries.append(Entry(f"{name} {words}".strip() if len(methods) > 1 or not words else words, method, mine))
+    labels = [entry.label for entry in entries]
+    if twice := {label for label in labels if labels.count(label) > 1}:
+        raise UsageError(f"{', '.join(sorted(twice))} would be compared with itself; name each method once")
+    return entries
+
+
+def _takes(options: list[str] | None, key: str) -> bool:
+    return options is None or key in SETTABLE or key in options or key.startswith("optimizer.")
+
+
+def _question(entries: list[Entry], data: str, own: Mapping[str, Any], seeds: list[int]) -> dict[str, Any]:
+    methods = {e.label: {"method": card_of(e.method).name, "settings": _plain(e.settings)} for e in entries}
+    return {"format": 1, "data": data, "data_options": _plain(own), "seeds": seeds, "methods": methods}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON would give it back: tuples become lists."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _folder_name(entries: list[Entry], data: str, question: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]
+    names = list(dict.fromkeys(entry.slug for entry in entries))
+    return f"{dataset_stem(data)}-{'-'.join(names)[:60].rstrip('-')}-{digest}"
+
+
+def _open_study(folder: Path, question: dict[str, Any], fresh: bool) -> None:
+    path = folder / STUDY
+    try:
+        if fresh and path.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            before = yaml.safe_load(path.read_text())
+            before.pop("versions", None)
+            if before != question:
+                raise UsageError(f"{folder} holds another study; name another --out, or say --fresh to replace it")
+            return
+        if any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty and holds no study; name another --out")
+        replace_durably(path, yaml.safe_dump({**question, "versions": versions()}, sort_keys=False).encode())
+    except OSError as error:
+        raise AtlasError(unwritable(folder, error)) from error
+
+
+def _jobs(
+    entries: list[Entry], dataset: Dataset, data: Any, own: Mapping[str, Any], seeds: list[int], folder: Path
+) -> Iterator[Job]:
+    """Seed by seed, so that a verdict is near from early on; baselines beside the methods."""
+    source = data if isinstance(data, str) else dataset
+    labels = {card_of(entry.method).name for entry in entries}
+    split = {k: v for k, v in entries[0].settings.items() if k in ("split", "test", "valid", "fold", "metric")}
+    drawn = [Entry(name, name, split, baseline=True) for name in baseline_names(dataset, labels)]
+    for seed in seeds:
+        for entry in [*entries, *drawn]:
+            yield Job(entry, seed, source, own, folder / "runs" / f"{entry.slug}-seed{seed}", None)
+
+
+def _workers(jobs: int | None, count: int) -> int:
+    """As many runs at a time as there are cores, each on its share of the threads; one on an accelerator."""
+    if jobs is not None:
+        return max(1, min(jobs, count))
+    return 1 if torch.cuda.is_available() or count < 4 else min(cpu_count(), count)
+
+
+def _threads(workers: int) -> int:
+    return max(1, cpu_count() // workers)
+
+
+def _run_all(jobs: list[Job], workers: int) -> Iterator[Done]:
+    missing = [job for job in jobs if not (job.folder / RESULT).exists()]
+    for job in jobs:
+        if (job.folder / RESULT).exists():
+            yield Done(job.entry.label, job.seed, job.folder, baseline=job.entry.baseline)
+    if workers == 1 or len(missing) < 2:
+        yield from map(run_job, missing)
+        return
+    yield from Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(run_job)(job) for job in missing)
+
+
+@lru_cache(maxsize=1)
+def _opened(source: str, own: tuple[tuple[str, Any], ...]) -> Dataset:
+    return sources.open_dataset(source, **{k: list(v) if isinstance(v, tuple) else v for k, v in own})
+
+
+def run_job(job: Job) -> Done:
+    """Train one run of a study, or go on with it; what goes wrong becomes words. Interruptions pass through."""
+    entry, folder = job.entry, job.folder
+    try:
+        own = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in job.own.items())
+        dataset = _opened(job.data, own) if isinstance(job.data, str) else job.data
+        if entry.baseline:
+            run_baseline(entry.label, dataset, job.seed, entry.settings, folder)
+        elif (folder / RECIPE).exists():
+            _check_same(folder, job)
+            resume(folder, dataset, method=entry.method)
+        else:
+            name = job.data if isinstance(job.data, str) else dataset.name
+            recipe = resolve(entry.method, name, {**entry.settings, "seed": job.seed}, own=job.own)
+            recipe = recipe.model_copy(update={"threads": recipe.threads or job.threads})
+            run_recipe(recipe, dataset, folder, method=entry.method)
+        return Done(entry.label, job.seed, folder, baseline=entry.baseline)
+    except Interrupted:
+        raise
+    except Exception as error:  # one failed run must not take the others with it
+        kind = "" if isinstance(error, AtlasError) else f"{type(error).__name__}: "
+        return Done(entry.label, job.seed, folder, f"{kind}{error}", entry.baseline)
+
+
+def _check_same(folder: Path, job: Job) -> None:
+    if read_recipe(folder / RECIPE).seed != job.seed:
+        raise AtlasError(f"{folder} holds a run of another seed; begin anew with --fresh")
+
+
+def results_of(folder: Path) -> dict[str, Any]:
+    """A finished run's `result.json`."""
+    return json.loads((folder / RESULT).read_text())  # type: ignore[no-any-return]
+

@@ -1,0 +1,73 @@
+"""What a trained model costs: parameters, multiply-adds, latency, and training time with the machine to itself."""
+
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..data.spec import Dataset
+from ..engine.learner import Learner
+from .build import parameters_of
+from .classical import Classical
+from .recipe import Recipe, card_of
+from .run import device_of, predict_tensor
+from .train import make_loop, prepare
+
+TRIAL_SECONDS, TRIAL_STEPS, WARM_UP = 1.0, 200, 5
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one method costs; None where it does not apply."""
+
+    parameters: int | None = None
+    macs: int | None = None  # multiply-adds of one sample through convolutions and matrix products
+    latency_ms: float | None = None  # one sample, median of up to 50
+    step_seconds: float | None = None  # one training step, mean
+
+
+def costs_of(model: Learner | Classical, sample: Tensor) -> Costs:
+    """Counts and latency for one prepared sample of shape (1, ...)."""
+    if isinstance(model, Classical):
+        return Costs(latency_ms=latency(model, sample))
+    if type(model).predict is Learner.predict:
+        return Costs(parameters=parameters_of(model))
+    return Costs(parameters_of(model), macs(model, sample), latency(model, sample))
+
+
+def macs(model: Learner, sample: Tensor) -> int:
+    """Multiply-adds of a prediction."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.eval()
+        model.predict(sample.to(device_of(model)))
+    return int(counter.get_total_flops()) // 2
+
+
+def latency(model: Learner | Classical, sample: Tensor) -> float:
+    """Milliseconds from one prepared sample to its prediction."""
+    times, end = [], time.perf_counter() + TRIAL_SECONDS / 2
+    while len(times) < 50 and (time.perf_counter() < end or len(times) < 5):
+        start = time.perf_counter()
+        predict_tensor(model, sample)
+        times.append(time.perf_counter() - start)
+    return 1000 * median(times)
+
+
+def step_seconds(recipe: Recipe, dataset: Dataset, method: Any = None) -> float:
+    """Seconds per training step, tried on a fresh learner with nothing else running."""
+    card = card_of(recipe.method if method is None else method)
+    recipe = recipe.model_copy(update={"threads": None, "valid": 0.0, "data_fingerprint": None})
+    loop = make_loop(recipe, prepare(recipe, card, dataset, method), card, None, method=method)
+    loop.learner.train()
+    for _ in range(WARM_UP):
+        loop._one_step()
+    start = time.perf_counter()
+    end, count = start + TRIAL_SECONDS, 0
+    while count < TRIAL_STEPS and time.perf_counter() < end:
+        loop._one_step()
+        count += 1
+    return (time.perf_counter() - start) / count

@@ -1,0 +1,197 @@
+"""Laws of networks, on the card's `tiny` setting."""
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...cards.card import Card
+from ...cards.reader import create, get
+from ...learning.supervised.supervised import Supervised
+from .law import Check, close, draw, must
+
+FALLBACKS: dict[str, Any] = {"in_features": 12, "num_classes": 3, "in_channels": 1}
+OVERFIT_STEPS = 500
+
+
+def setting(card: Card) -> dict[str, Any]:
+    """The constructor's words for the laws: the card's `tiny`, and small numbers for what it leaves open."""
+    words = inspect.signature(get(card.name)).parameters
+    needed = {word for word, p in words.items() if p.default is p.empty}
+    return {word: value for word, value in FALLBACKS.items() if word in needed} | dict(card.tiny)
+
+
+def build(card: Card, seed: int = 0, **options: Any) -> Any:
+    """The network in the laws' setting, its weights drawn from a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return create(card.name, **{**setting(card), **options})
+
+
+def input_shape(card: Card) -> tuple[int, ...]:
+    """The shape of one input that the laws' setting takes."""
+    words = inspect.signature(get(card.name)).parameters
+    known = {k: p.default for k, p in words.items() if p.default is not p.empty} | setting(card)
+    if "in_features" in words:
+        return (known["in_features"],)
+    return (known.get("in_channels", 1), *known.get("input_size", (32, 32)))
+
+
+def example(card: Card, count: int, seed: int = 0) -> Tensor:
+    """Inputs for the laws' setting."""
+    return draw(count, *input_shape(card), seed=seed)
+
+
+def task_of(net: nn.Module) -> str:
+    """The task a network is for: classification unless it says otherwise."""
+    tasks: tuple[str, ...] = getattr(net, "tasks", ("classification",))
+    return tasks[0]
+
+
+def target(card: Card, net: nn.Module, count: int) -> Tensor:
+    """Targets for `example` inputs: each class in turn, or normal numbers."""
+    outputs = net(example(card, 2)).shape[1]
+    return torch.arange(count) % outputs if task_of(net) == "classification" else draw(count, outputs, seed=3)
+
+
+def learner(card: Card, net: nn.Module) -> Supervised:
+    """The network with the loss of its recipe, or the one that fits its task."""
+    loss = create(card.recipe["loss"]) if "loss" in card.recipe else None
+    return Supervised(net, task_of(net), loss)
+
+
+def shapes_fit(card: Card) -> None:
+    """Any batch size gives one row of outputs per sample; features come before them."""
+    net = build(card).eval()
+    outputs = setting(card).get("num_classes") or net(example(card, 1)).shape[1]
+    for count in (1, 2, 5):
+        x = example(card, count)
+        must(net(x).shape == (count, outputs), f"{card.name} made {tuple(net(x).shape)} of {count} samples")
+        must(len(net.forward_features(x)) == count, f"{card.name}.forward_features loses the batch")
+
+
+def other_sizes_fit(card: Card) -> None:
+    """A larger and not square input works when the network is told of it."""
+    if "input_size" not in inspect.signature(get(card.name)).parameters:
+        return
+    channels, height, width = input_shape(card)
+    size = (height + 4, width + 10)
+    net = build(card, input_size=size).eval()
+    must(len(net(draw(2, channels, *size))) == 2, f"{card.name} loses the batch at {size}")
+
+
+def every_parameter_learns(card: Card) -> None:
+    """One backward pass gives each parameter a finite gradient that is not all zero."""
+    net = build(card)  # 17 samples: classes of equal size would leave a bias of zero without gradient
+    learner(card, net).loss("all", (example(card, 17), target(card, net, 17))).backward()
+    for name, parameter in net.named_parameters():
+        grad = parameter.grad
+        must(grad is not None, f"{card.name}: {name} gets no gradient")
+        assert grad is not None
+        sound = bool(torch.isfinite(grad).all() and grad.any())
+        must(sound, f"{card.name}: {name}'s gradient is zero or not finite")
+
+
+def samples_stand_alone(card: Card) -> None:
+    """In evaluation mode a batch gives what its samples give one by one."""
+    net, x = build(card).eval(), example(card, 4)
+    close(net(x), torch.cat([net(row) for row in x.split(1)]), 1e-5, card.name)
+
+
+def builds_without_memory(card: Card) -> None:
+    """On the meta device it has the same parameters, and none of them has storage."""
+    with torch.device("meta"):
+        net = build(card)
+    must(all(p.is_meta for p in net.parameters()), f"{card.name} makes parameters outside the meta device")
+    shapes = {name: p.shape for name, p in net.named_parameters()}
+    real = {name: p.shape for name, p in build(card).named_parameters()}
+    must(shapes == real, f"{card.name} has other parameters on the meta device")
+
+
+def has_the_stated_size(card: Card) -> None:
+    """It has the number of parameters that the card states, at `figures["at"]` (default: no options)."""
+    if "parameters" not in card.figures:
+        return
+    with torch.device("meta"):
+        net = create(card.name, **card.figures.get("at", {}))
+    count = sum(p.numel() for p in net.parameters())
+    stated = card.figures["parameters"]
+    must(count == stated, f"{card.name} has {count:,} parameters, not {stated:,}")
+
+
+def learns_eight_samples(card: Card) -> None:
+    """It fits eight random samples: all classes right, or values to a hundredth of their variance."""
+    net = build(card)
+    batch, trained = (example(card, 8), target(card, net, 8)), learner(card, net)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for step in range(OVERFIT_STEPS):
+        optimizer.zero_grad()
+        trained.loss("all", batch).backward()
+        optimizer.step()
+        if step % 10 == 9 and _fits(trained, batch):
+            return
+    must(False, f"{card.name} does not fit eight samples in {OVERFIT_STEPS} steps of Adam at 0.01")
+
+
+@torch.no_grad()
+def _fits(trained: Supervised, batch: tuple[Tensor, Tensor]) -> bool:
+    trained.eval()
+    scores = trained.scores(batch)
+    trained.train()
+    if trained.task == "classification":
+        return bool(scores["accuracy"].all())
+    return bool(scores["squared_error"].mean() < 0.01 * batch[1].var())
+
+
+def compiles(card: Card) -> None:
+    """`torch.compile` takes it whole (no graph break) and gives the same."""
+    net, x = build(card).eval(), example(card, 3)
+    torch.compiler.reset()
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
+    close(compiled(x), net(x), 1e-5, f"{card.name} compiled")
+
+
+def exports(card: Card) -> None:
+    """`torch.export` takes it with any batch size and gives the same."""
+    net, x = build(card).eval(), example(card, 3)
+    dynamic = ({0: torch.export.Dim.AUTO},)
+    exported = torch.export.export(net, (x,), dynamic_shapes=dynamic).module()
+    more = example(card, 5, seed=1)
+    close(exported(more), net(more), 1e-5, f"{card.name} exported")
+
+
+def seed_decides(card: Card) -> None:
+    """The same seed gives the same weights and the same noise."""
+    x, outputs = example(card, 4), []
+    for _ in range(2):
+        net = build(card, seed=7).train()
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(8)
+            outputs.append(net(x))
+    must(torch.equal(*outputs), f"{card.name} differs between two runs of one seed")
+
+
+def state_round_trips(card: Card) -> None:
+    """A fresh network with the state of a first one gives exactly its outputs."""
+    net, other, x = build(card).eval(), build(card, seed=1).eval(), example(card, 3)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.01)
+    other.load_state_dict(net.state_dict())
+    must(torch.equal(net(x), other(x)), f"{card.name}: its state dict does not hold all of its state")
+
+
+LAWS: tuple[Check, ...] = (
+    shapes_fit,
+    other_sizes_fit,
+    every_parameter_learns,
+    samples_stand_alone,
+    builds_without_memory,
+    has_the_stated_size,
+    learns_eight_samples,
+    compiles,
+    exports,
+    seed_decides,
+    state_round_trips,
+)

@@ -1,0 +1,352 @@
+"""Training: from a method's name and data to a run in its folder."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.numpy import save_file
+
+from .. import data as sources
+from ..cards.card import Card
+from ..data.spec import Dataset, Part
+from ..engine import guard
+from ..engine.checkpoint import Store, replace_durably, unwritable
+from ..engine.environment import environment, pick_device, versions
+from ..engine.errors import AtlasError, UsageError
+from ..engine.learner import Learner, mean_scores
+from ..engine.loop import Loop, Plan
+from ..engine.randomness import reseed
+from ..engine.record import Listener, Record, read_record
+from .build import (
+    build,
+    is_classical,
+    make_optimizers,
+    make_schedules,
+    parameters_of,
+    wanted_scaling,
+    wanted_size,
+)
+from .classical import Classical, fit_classical, save_classical
+from .recipe import Recipe, card_of, read_recipe, resolve
+from .run import (
+    ENVIRONMENT,
+    RECIPE,
+    RECORD,
+    RESULT,
+    TEST,
+    Run,
+    load,
+    original_scale,
+    predict_tensor,
+)
+from .scores import main_score, score_all
+
+ENDLESS = 10**9  # steps of a run whose budget is time
+DATA_OPTIONS = ("target", "task", "group", "time")
+
+
+def train(
+    method: Any,
+    data: Any = "digits",
+    *,
+    out: str | Path | None = None,
+    listeners: Sequence[Listener] = (),
+    smoke: bool = False,
+    **settings: Any,
+) -> Run:
+    """Train a method on data, and test it once at the end.
+
+    method: a name of the catalog, "module:Thing", a class, or the path of a `run.yaml`. data: a set's name,
+    `csv:PATH`, `folder:PATH` …, a DataFrame, a pair of arrays. out: the run's folder; a new one below `runs/` by
+    default. settings: any field of the recipe (epochs, seed, lr, optimizer …), what the data needs said
+    (target, task, group, time), or an option of the method. smoke: one batch of everything.
+
+    Raises AtlasError, in words: unknown names, data that cannot be learned from, a loss that is not finite.
+    """
+    own = {key: settings.pop(key) for key in DATA_OPTIONS if settings.get(key) is not None}
+    if isinstance(method, str) and method.endswith((".yaml", ".yml")):
+        recipe = _again(Path(method), settings)
+        dataset = sources.open_dataset(recipe.data, **recipe.data_options)
+        method = recipe.method
+    else:
+        dataset = data if isinstance(data, Dataset) else sources.open_dataset(data, **own)
+        recipe = resolve(method, data_name(data, dataset), settings, own=own)
+    folder = Path(out) if out else _fresh_folder(recipe)
+    return run_recipe(recipe, dataset, folder, method=method, listeners=listeners, smoke=smoke)
+
+
+def data_name(data: Any, dataset: Dataset) -> str:
+    """How a recipe calls its data: the words it was asked for, with paths made absolute, or the set's own name."""
+    if not isinstance(data, str):
+        return dataset.name
+    kind, colon, path = data.partition(":")
+    if colon and Path(path).exists():
+        return f"{kind}:{Path(path).resolve()}"
+    return str(Path(data).resolve()) if not colon and Path(data).exists() and dataset.name != data else data
+
+
+def _again(path: Path, settings: Mapping[str, Any]) -> Recipe:
+    recipe = read_recipe(path)
+    try:
+        return recipe.model_copy(update=dict(settings)) if settings else recipe
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _fresh_folder(recipe: Recipe) -> Path:
+    name = recipe.method.rpartition(":")[2].rpartition(".")[2]
+    stem = f"{name}-{dataset_stem(recipe.data)}-seed{recipe.seed}"
+    taken = (Path("runs") / (stem + (f"-{k}" if k else "")) for k in range(10**6))
+    return next(path for path in taken if not path.exists())
+
+
+def dataset_stem(data: str) -> str:
+    """A short name for a folder: "csv:/a/b.csv" -> "b"."""
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data.rpartition(":")[2]).stem) or "data"
+
+
+def resume(
+    folder: str | Path, data: Any = None, *, method: Any = None, listeners: Sequence[Listener] = (), **more: Any
+) -> Run:
+    """Go on with a run from its newest sound checkpoint, as if it had never stopped.
+
+    data, method: needed again only where they were given as objects. more: a longer `epochs`, `steps` or `minutes`.
+    Raises AtlasError where there is no run, or the data is not what it was.
+    """
+    folder = Path(folder)
+    if not (folder / RECIPE).exists():
+        raise AtlasError(f"{folder} is not a run to go on with: it has no {RECIPE}")
+    recipe = read_recipe(folder / RECIPE)
+    budget = {key: value for key, value in more.items() if value is not None}
+    if set(budget) - {"epochs", "steps", "minutes"}:
+        raise UsageError("a resumed run keeps its recipe; only --epochs, --steps and --minutes can be said anew")
+    if budget:
+        recipe = recipe.model_copy(update={"epochs": None, "steps": None, "minutes": None, **budget})
+    dataset = sources.open_dataset(recipe.data if data is None else data, **recipe.data_options)
+    return run_recipe(recipe, dataset, folder, method=method, listeners=listeners, going_on=True)
+
+
+def run_recipe(
+    recipe: Recipe,
+    dataset: Dataset,
+    folder: Path | None,
+    *,
+    method: Any = None,
+    listeners: Sequence[Listener] = (),
+    smoke: bool = False,
+    going_on: bool = False,
+) -> Run:
+    """Train by a recipe in a folder (None: nothing is kept on disk) and test once at the end."""
+    card = card_of(recipe.method if method is None else method)
+    method = None if isinstance(method, str) or card.kind != "own" else method
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    prepared = prepare(recipe, card, dataset, method)
+    recipe = _complete(recipe, fingerprint(dataset))
+    if smoke:
+        recipe = recipe.model_copy(update={"steps": 1, "epochs": None, "minutes": None})
+        parts = {n: _first_rows(getattr(prepared, n), recipe.batch_size) for n in ("train", "valid", "test")}
+        prepared = dataclasses.replace(prepared, **parts)  # type: ignore[arg-type]
+    if folder is not None:
+        _open_folder(folder, recipe, prepared, going_on)
+    began = time.monotonic()
+    if is_classical(card):
+        model: Learner | Classical = fit_classical(
+            card.name, prepared.spec, prepared.train, recipe.options, recipe.seed
+        )
+        facts: dict[str, Any] = {"steps": 0, "parameters": None, "seconds": time.monotonic() - began}
+        if folder is not None:
+            save_classical(model, folder / "model")  # type: ignore[arg-type]
+    else:
+        loop = make_loop(recipe, prepared, card, folder, listeners, method)
+        if not going_on or not loop.resume():
+            _start_record(loop)
+        if going_on and _has_more(loop):
+            loop.stopped = ""
+        loop.run()
+        loop.restore_best()
+        model = loop.learner
+        facts = {
+            "steps": loop.step,
+            "stopped": loop.stopped,
+            "best_step": loop.best.get("step", loop.step),
+            "parameters": parameters_of(model),  # type: ignore[arg-type]
+            "seconds": loop.elapsed,
+        }
+    return finish(Run(recipe, model, prepared.preparation, prepared.spec, folder), prepared, facts)
+
+
+def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) -> sources.Prepared:
+    """Split and prepared as the recipe and the method want it."""
+    classical = is_classical(card)
+    size = wanted_size(card, recipe.options, method) if dataset.modality == "image" and not classical else None
+    prepared = sources.prepare(
+        dataset,
+        seed=recipe.seed,
+        input_size=size,
+        scaling="standard" if classical else wanted_scaling(card, method),
+        test=recipe.test,
+        valid=recipe.valid,
+        split=recipe.split,
+        fold=recipe.fold,
+        wanted_by=recipe.method,
+    )
+    if recipe.data_fingerprint not in (None, fingerprint(dataset)):
+        raise AtlasError(
+            f"{recipe.data} is not the data that this run began with (its fingerprint differs); "
+            "put the old data back, or start a new run"
+        )
+    return prepared
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """A short hash of raw inputs and target: whether a run goes on with the data that it began with."""
+    digest = hashlib.blake2b(digest_size=8)
+    for values in (dataset.inputs, dataset.target):
+        if isinstance(values, pd.DataFrame | pd.Series):
+            digest.update(pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes())
+        elif values is not None:
+            digest.update(np.ascontiguousarray(values).tobytes() if values.dtype != object else repr(values.tolist()).encode())
+    return digest.hexdigest()
+
+
+def _complete(recipe: Recipe, data_fingerprint: str) -> Recipe:
+    """With what was found out: it is written before step 1."""
+    found = {
+        "device": str(pick_device(recipe.device)),
+        "threads": recipe.threads or torch.get_num_threads(),
+        "data_fingerprint": data_fingerprint,
+        "versions": versions(),
+    }
+    return recipe.model_copy(update=found)
+
+
+def _first_rows(part: Part | None, count: int) -> Part | None:
+    if part is None:
+        return None
+    cut = {f: getattr(part, f)[:count] for f in ("x", "y", "rows", "weight") if getattr(part, f) is not None}
+    return dataclasses.replace(part, **cut)
+
+
+def _open_folder(folder: Path, recipe: Recipe, prepared: sources.Prepared, going_on: bool) -> None:
+    if not going_on and (folder / RECIPE).exists():
+        raise AtlasError(
+            f"{folder} already holds a run; go on with it (torchatlas train --resume {folder}) or name another --out"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        prepared.preparation.save(folder / "preparation")
+        replace_durably(folder / ENVIRONMENT, json.dumps(environment(), indent=1).encode())
+        replace_durably(folder / RECIPE, recipe.write().encode())
+    except OSError as error:
+        raise AtlasError(unwritable(folder, error)) from error
+
+
+def make_loop(
+    recipe: Recipe,
+    prepared: sources.Prepared,
+    card: Card,
+    folder: Path | None,
+    listeners: Sequence[Listener] = (),
+    method: Any = None,
+) -> Loop:
+    """The loop of a recipe, at step 0."""
+    device = pick_device(recipe.device)
+    reseed("cpu", recipe.seed, "init")
+    learner = build(recipe, prepared.spec, method).to(device)
+    source = sources.Resident(prepared.train, recipe.batch_size, recipe.seed, device=device)
+    steps = _steps(recipe, source.steps_per_epoch)
+    optimizers = make_optimizers(recipe, learner, card)
+    valid = prepared.valid.to(device) if prepared.valid is not None else None
+    scored = valid is not None and bool(learner.monitor)
+    return Loop(
+        learner,
+        source,
+        optimizers,
+        plan(recipe, steps),
+        schedules=make_schedules(recipe, optimizers, steps, card),
+        validate=(lambda kept: mean_scores(kept, valid.tensors())) if valid is not None and scored else None,
+        listeners=listeners,
+        store=Store(folder / "checkpoints") if folder else None,
+        record=Record(folder / RECORD) if folder else None,
+        failures=folder / "failures" if folder else None,
+    )
+
+
+def _steps(recipe: Recipe, per_epoch: int) -> int:
+    if recipe.steps is not None:
+        return recipe.steps
+    return max(1, math.ceil(recipe.epochs * per_epoch)) if recipe.epochs is not None else ENDLESS
+
+
+def plan(recipe: Recipe, steps: int) -> Plan:
+    """What the loop obeys, from the recipe's fields of the same names."""
+    shared = {f.name for f in dataclasses.fields(Plan)} - {"steps"}
+    return Plan(steps=steps, **{name: getattr(recipe, name) for name in shared})
+
+
+def _start_record(loop: Loop) -> None:
+    if loop.record:
+        loop.record.rewind()
+
+
+def _has_more(loop: Loop) -> bool:
+    return loop.step < loop.plan.steps and loop.stopped == "the time is up"
+
+
+def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
+    """Touch the test part once: predictions, scores, result."""
+    spec, test = run.spec, prepared.test
+    if test is not None and spec.task != "none" and test.y is not None and _predicts(run.model):
+        p = np.concatenate([predict_tensor(run.model, x).numpy() for x in test.x.split(512)])
+        y, p = original_scale(prepared.preparation, test.y.cpu().numpy(), p)
+        run.scores = score_all(spec, y, p)
+        run.test = {"y": np.ascontiguousarray(y), "prediction": np.ascontiguousarray(p), "rows": test.rows}
+    elif test is not None and isinstance(run.model, Learner):
+        device = next(run.model.parameters()).device
+        run.scores = mean_scores(run.model, test.to(device).tensors())
+    run.result = {
+        "scores": run.scores,
+        "metric": main_score(spec, run.recipe.metric) if run.test else "loss",
+        "parts": {n: len(p) for n in ("train", "valid", "test") if (p := getattr(prepared, n)) is not None},
+        "notes": [*prepared.notes, *(f.message for f in prepared.findings if f.severity == "warning")],
+        **{key: value for key, value in facts.items() if key != "seconds"},
+        "clock": {"seconds": round(facts["seconds"], 3)},
+    }
+    if run.folder is not None:
+        try:
+            if run.test:
+                save_file(run.test, run.folder / TEST)
+            replace_durably(run.folder / RESULT, json.dumps(run.result, indent=1).encode())
+        except OSError as error:
+            raise AtlasError(unwritable(run.folder, error)) from error
+        run.history = read_record(run.folder / RECORD)
+    if isinstance(run.model, Learner):
+        run.model.eval()
+    return run
+
+
+def _predicts(model: Learner | Classical) -> bool:
+    return isinstance(model, Classical) or type(model).predict is not Learner.predict
+
+
+def replay(folder: str | Path) -> tuple[str, str]:
+    """Run the failed turn of `RUN/failures/step-N` again; the module at fault and what happened there."""
+    folder = Path(folder)
+    run = folder.parent.parent
+    if not (run / RECIPE).exists():
+        raise AtlasError(f"{folder} is not the failure of a run; give the folder that the failed run printed")
+    recipe = read_recipe(run / RECIPE)
+    spec = sources.Preparation.load(run / "preparation").spec
+    return guard.replay(folder, build(recipe, spec))
+
+
+__all__ = ["load", "replay", "resume", "train"]

@@ -1,0 +1,113 @@
+import os
+
+import pytest
+import torch
+
+from torchatlas.engine import checkpoint
+from torchatlas.engine.checkpoint import Store, pack, read_state, unpack, write_state
+from torchatlas.engine.errors import AtlasError, DamagedCheckpoint
+
+STATE = {
+    "step": 3,
+    "weights": {"a": torch.arange(6.0).reshape(2, 3), "half": torch.ones(3, dtype=torch.bfloat16)},
+    "by_number": {0: {"step": torch.tensor(4.0)}, 1: [1, 2.5, None, "x", True]},
+    "pair": (torch.tensor([], dtype=torch.long), float("inf")),
+}
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    return a == b and type(a) is type(b)
+
+
+def test_a_state_comes_back_whole(tmp_path):
+    write_state(tmp_path / "s", STATE)
+    assert same(read_state(tmp_path / "s"), STATE)
+    assert not same(read_state(tmp_path / "s"), {**STATE, "step": 4})
+
+
+def test_views_and_tied_tensors_are_kept(tmp_path):
+    whole = torch.arange(12.0).reshape(3, 4)
+    state = {"column": whole[:, 1], "row": whole[1], "tied": whole[1], "transposed": whole.T}
+    write_state(tmp_path / "s", state)
+    assert same(read_state(tmp_path / "s"), {k: v.clone() for k, v in state.items()})
+    assert len(pack(state)[0]) == 3  # the tied one once
+
+
+def test_the_same_state_is_the_same_bytes(tmp_path):
+    for name in "ab":
+        write_state(tmp_path / name, STATE)
+    for file in os.listdir(tmp_path / "a"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_what_cannot_be_kept_is_refused_by_name():
+    with pytest.raises(TypeError, match="/x/0 holds a object"):
+        pack({"x": [object()]})
+    assert unpack(*pack({"x": []})) == {"x": []}
+
+
+DAMAGE = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "flipped": lambda path: path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:]),
+    "last byte flipped": lambda path: path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1])),
+    "deleted": lambda path: path.unlink(),
+    "emptied": lambda path: path.write_bytes(b""),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("file", [checkpoint.TENSORS, checkpoint.TREE, checkpoint.MANIFEST])
+def test_damage_is_found_and_the_one_before_is_used(tmp_path, file, damage):
+    store, told = Store(tmp_path), []
+    for step in (1, 2):
+        store.save(step, {"step": step, "w": torch.full((3,), float(step))})
+    DAMAGE[damage](store.path(2) / file)
+    try:
+        found = store.newest(told.append)
+    except DamagedCheckpoint:
+        pytest.fail("damage must be passed over")
+    if told:
+        assert found[0] == 1 and found[1]["w"].tolist() == [1.0] * 3
+        assert str(store.path(2)) in told[0] and "going back" in told[0]
+        assert store.steps() == [1]
+        store.save(2, {"step": 2})  # the run will write it again
+        assert store.newest(told.append)[0] == 2
+    else:  # a flipped byte in the manifest's white space changes nothing
+        assert file == checkpoint.MANIFEST and found[0] == 2 and found[1]["w"].tolist() == [2.0] * 3
+
+
+def test_only_the_newest_are_kept(tmp_path):
+    store = Store(tmp_path, keep=3)
+    for step in (5, 10, 15, 20, 100):
+        store.save(step, {"step": step})
+    assert store.steps() == [15, 20, 100]
+    (tmp_path / ".new-00000200").mkdir()
+    assert store.newest(print)[0] == 100 and not (tmp_path / ".new-00000200").exists()
+
+
+def test_nothing_half_written_is_left(tmp_path, monkeypatch):
+    def full(path, content):
+        path.write_bytes(content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    store = Store(tmp_path)
+    store.save(1, {"step": 1})
+    monkeypatch.setattr(checkpoint, "write_durably", full)
+    with pytest.raises(AtlasError, match="the disk is full.*Free some space"):
+        store.save(2, {"step": 2})
+    assert store.steps() == [1] and not list(tmp_path.glob(".new-*"))
+
+
+def test_a_newer_format_is_not_guessed_at(tmp_path):
+    write_state(tmp_path / "s", STATE)
+    manifest = tmp_path / "s" / checkpoint.MANIFEST
+    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 99'))
+    with pytest.raises(AtlasError, match="newer torchatlas"):
+        read_state(tmp_path / "s")
