@@ -44,7 +44,7 @@ VERBS = {
     "evaluate": "study.run",
     "predict": "study.run",
     "sample": "study.run",
-    "report": "study.report",
+    "report": "study.reporting",
     "doctor": "study.doctor",
 }
 

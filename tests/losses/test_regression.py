@@ -22,6 +22,11 @@ def test_it_is_the_formula(name, reduction):
     )
 
 
+def test_smooth_l1_keeps_slope_one_far_away_whatever_beta():
+    loss = create("smooth_l1", beta=0.5, reduction="none")(torch.tensor([0.25, 3.0]), torch.zeros(2))
+    assert loss.tolist() == [0.25**2 / (2 * 0.5), 3 - 0.5 / 2]
+
+
 @pytest.mark.parametrize(("name", "expected"), [("mse_loss", 2.5), ("l1_loss", 1.5)])
 def test_known_values(name, expected):
     assert create(name)(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0])).item() == expected

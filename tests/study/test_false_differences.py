@@ -1,4 +1,4 @@
-"""Two equal methods: how often is a difference claimed? At most 6 % of the time (5 % are allowed by design)."""
+"""Two equal methods: how often is a difference claimed? At most 6 % (5 % by design)."""
 
 import numpy as np
 import pytest

@@ -69,7 +69,9 @@ def test_bootstrap_is_wider_than_its_percentiles_with_five_seeds():
     d = rng.normal(0, 1, (5, 1)) + rng.normal(0, 0.1, (1, 60))
     found = paired_bootstrap(d)
     percentile = 1.96 * math.sqrt(drawn_variance(d, rng))
-    assert (found.high - found.low) / 2 == pytest.approx(T_975_4 / 1.96 * math.sqrt(5 / 4) * percentile, rel=0.05)
+    assert (found.high - found.low) / 2 == pytest.approx(
+        T_975_4 / 1.96 * math.sqrt(5 / 4) * percentile, rel=0.05
+    )
 
 
 def test_bootstrap_by_hand():
@@ -146,7 +148,7 @@ def test_no_claim_where_chance_suffices():
     assert not v.clear
     assert v.sentence == (
         "a leads with 0.985 accuracy, but no difference shown between it and b (0.06 points, "
-        "95 % interval −0.2 to 0.3)."  # noqa: RUF001
+        "95 % interval −0.2 to 0.3)."
     )
 
 
@@ -189,7 +191,9 @@ def test_nothing_survives():
 
 
 def test_one_method():
-    assert verdict({"lenet5": LENET}).sentence.startswith("lenet5 reaches 0.985 accuracy (95 % interval 0.982 to 0.989)")
+    assert verdict({"lenet5": LENET}).sentence.startswith(
+        "lenet5 reaches 0.985 accuracy (95 % interval 0.982 to 0.989)"
+    )
 
 
 def test_baselines_are_a_question_of_their_own():
@@ -207,7 +211,9 @@ def test_a_baseline_is_never_best():
 
 def test_fixed_test_set_uses_seeds_and_samples():
     rng = np.random.default_rng(0)
-    samples = {name: (rng.random((5, 200)) < rate).astype(float) for name, rate in {"a": 0.9, "b": 0.7}.items()}
+    samples = {
+        name: (rng.random((5, 200)) < rate).astype(float) for name, rate in {"a": 0.9, "b": 0.7}.items()
+    }
     scores = {name: rows.mean(1) for name, rows in samples.items()}
     v = verdict(scores, redrawn=False, per_sample=samples)
     assert v.test == BOOTSTRAP
@@ -229,7 +235,11 @@ def test_wrong_inputs_name_the_method():
     with pytest.raises(UsageError, match="at least one"):
         verdict({})
     with pytest.raises(UsageError, match=r"of b need the shape \(2, samples\)"):
-        verdict({"a": [1, 2], "b": [1, 2]}, redrawn=False, per_sample={"a": np.zeros((2, 3)), "b": np.zeros((3, 3))})
+        verdict(
+            {"a": [1, 2], "b": [1, 2]},
+            redrawn=False,
+            per_sample={"a": np.zeros((2, 3)), "b": np.zeros((3, 3))},
+        )
 
 
 def test_twelve_equal_methods_stay_readable():

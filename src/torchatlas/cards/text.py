@@ -1,6 +1,5 @@
 """Cards as words: what `torchatlas list` and `torchatlas show` print."""
 
-import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -20,7 +19,7 @@ def select(
     """The cards that fit every filter; raises `UnknownName` for a family, topic or kind that no card has.
 
     `family` is a folder or a part of one ("nn", "nn/activations", "activations"); `text` is looked for in
-    names, aliases and titles, whatever the case.
+    names, aliases, titles and topics, whatever the case.
     """
     chosen = list(cards)
     for word, what, names in (
@@ -35,7 +34,7 @@ def select(
                 raise UnknownName(f"no {what} is called {word!r}{hint}")
             chosen = [card for card in chosen if word in names(card)]
     wanted = text.lower()
-    return [c for c in chosen if wanted in " ".join((c.name, *c.aliases, c.title)).lower()]
+    return [c for c in chosen if wanted in " ".join((c.name, *c.aliases, c.title, *c.topics)).lower()]
 
 
 def _families(card: Card) -> set[str]:
@@ -51,14 +50,9 @@ def list_text(cards: Sequence[Card]) -> str:
     return "\n".join([*lines, f"{len(cards)} method{'' if len(cards) == 1 else 's'}"])
 
 
-def records(cards: Iterable[Card]) -> list[dict[str, Any]]:
-    """Every fact of each card as plain values, for JSON."""
+def list_json(cards: Iterable[Card]) -> list[dict[str, Any]]:
+    """Every fact of each card as plain values, ready for `json.dumps`."""
     return [asdict(card) for card in cards]
-
-
-def list_json(cards: Iterable[Card]) -> str:
-    """The cards as a JSON list of objects."""
-    return json.dumps(records(cards), indent=1, ensure_ascii=False)
 
 
 def certificate_line(card: Card) -> str:

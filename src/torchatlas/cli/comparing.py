@@ -29,7 +29,7 @@ def compare(
 ) -> None:
     """Compare methods on data: which is best, by how much, at what cost."""
     from ..study import compare as study
-    from ..study.recipe import parse_settings, parse_value, split_values
+    from ..study.words import parse_settings, parse_value, split_values
 
     words = {"target": target, "task": task, "group": group, "time": time, "metric": metric}
     said = o.gather(settings, epochs=epochs, steps=steps, minutes=minutes, device=device, **words)

@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 def gather(pairs: Iterable[str] | None, **given: Any) -> dict[str, Any]:
     """`--set` pairs and named options as one dict; what was not said is left out."""
-    from ..study.recipe import parse_settings
+    from ..study.words import parse_settings
 
     said = {key: value for key, value in given.items() if value is not None and value != []}
     if isinstance(target := said.get("target"), list):

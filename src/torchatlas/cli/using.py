@@ -56,9 +56,9 @@ def sample(
 
 def report(run: RunFolder, out: o.Out = None) -> None:
     """Write the report of a run or of a comparison as one HTML file."""
-    from ..study.report.write import write_report
+    from ..study.reporting import report as write
 
-    typer.echo(f"report: {write_report(Path(run), Path(out) if out else None)}")
+    typer.echo(f"report: {write(run, out)}")
 
 
 def doctor(

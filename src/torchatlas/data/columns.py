@@ -13,7 +13,7 @@ Kind = Literal["number", "boolean", "date", "category"]
 
 DATES = (  # tried in this order; the first that fits every cell is taken
     "ISO8601",
-    *(f"{day}{time}" for day in ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d")
+    *(f"{day}{time}" for day in ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y")
       for time in ("", " %H:%M", " %H:%M:%S")),
 )  # fmt: skip
 _DATE_LIKE = r"^\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[ T]|\s*$)"

@@ -54,9 +54,8 @@ def open_dataset(
     refuse_unknown(task)
     drop = [drop] if isinstance(drop, str) else [str(name) for name in drop]
     missing = [missing] if isinstance(missing, str) else list(missing)
-    target = (
-        None if target is None else str(target) if np.isscalar(target) else [str(name) for name in target]
-    )
+    if target is not None:
+        target = str(target) if np.isscalar(target) else [str(name) for name in target]
     how = Reading(target, task, group, time, drop, skip_broken, size, separator, encoding, missing)
     if isinstance(source, Dataset):
         return _again(source, how)

@@ -1,0 +1,1 @@
+"""Floor 1: the engine. Learner, loop, state and checkpoints, record, guard; it knows no method."""

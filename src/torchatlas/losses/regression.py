@@ -19,7 +19,6 @@ borrowed(
     formula="|ŷ - y|, averaged over all numbers",
     year=1774,
     paper="Laplace, Mémoire sur la probabilité des causes par les événements",
-    aliases=("mae",),
 )
 
 borrowed(

@@ -18,7 +18,8 @@ from ..engine.errors import UsageError
 from ..engine.learner import Learner
 from ..generative.adversarial.gan import GAN
 from ..learning.supervised.supervised import Supervised
-from .recipe import Recipe, choice, part
+from .recipe import Recipe
+from .words import choice, part
 
 DEFAULT_NETWORK = "mlp"
 PARTS = {"activation": "activation", "optimizer": "optimizer", "loss": "loss", "schedule": "schedule"}

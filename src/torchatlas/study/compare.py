@@ -20,7 +20,8 @@ from ..engine.checkpoint import replace_durably, unwritable
 from ..engine.environment import versions
 from ..engine.errors import AtlasError, Interrupted, UsageError
 from .baselines import baseline_names, run_baseline
-from .recipe import SETTABLE, card_of, method_options, read_recipe, resolve
+from .recipe import SETTABLE, read_recipe
+from .resolve import card_of, method_options, resolve
 from .run import RECIPE, RESULT
 from .train import DATA_OPTIONS, data_name, dataset_stem, resume, run_recipe
 
@@ -114,7 +115,7 @@ def compare(
             shown.ended(ended.label, ended.seed, ended.error)
     if all(ended.error for ended in done if not ended.baseline):
         raise AtlasError(f"no run succeeded; the first failure: {next(e.error for e in done if e.error)}")
-    return summarize(folder, dataset, name, done, question, entries)
+    return summarize(folder, dataset, done, question, entries)
 
 
 def make_entries(methods: Sequence[Any], vary: Mapping[str, Sequence[Any]], settings: Mapping[str, Any]) -> list[Entry]:
@@ -248,7 +249,6 @@ def _check_same(folder: Path, job: Job) -> None:
         raise AtlasError(f"{folder} holds a run of another seed; begin anew with --fresh")
 
 
-def results_of(folder: Path) -> dict[str, Any]:
-    """A finished run's `result.json`."""
-    return json.loads((folder / RESULT).read_text())  # type: ignore[no-any-return]
-
+def make_entries_again(question: Mapping[str, Any]) -> list[Entry]:
+    """The entries of a `study.yaml`."""
+    return [Entry(label, m["method"], m["settings"]) for label, m in question["methods"].items()]

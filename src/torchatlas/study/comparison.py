@@ -25,7 +25,8 @@ from ..engine.errors import AtlasError
 from ..engine.learner import Learner
 from ..engine.record import read_record
 from .costs import Costs, costs_of, step_seconds
-from .recipe import card_of, read_recipe
+from .recipe import read_recipe
+from .resolve import card_of
 from .report.model import DataSummary, MethodResult, RunResult, StudyResult, Worst
 from .report import render
 from .report.numbers import as_json, results_rows
@@ -120,7 +121,7 @@ class _Gathered:
 
 
 def summarize(
-    folder: Path, dataset: Dataset, name: str, done: Sequence["Done"], question: dict[str, Any], entries: Sequence["Entry"]
+    folder: Path, dataset: Dataset, done: Sequence["Done"], question: dict[str, Any], entries: Sequence["Entry"]
 ) -> Comparison:
     """Judge a study's runs and write `report.html`, `results.csv` and `results.json` into its folder."""
     order = {(e, s): i for i, (s, e) in enumerate((s, e) for s in question["seeds"] for e in question["methods"])}
@@ -285,13 +286,17 @@ def _run_result(run: _Gathered, dataset: Dataset, spec: Spec, metric: str) -> Ru
         run.result.get("steps", 0),
         run.result["clock"]["seconds"],
     )
-    if run.test:
-        y, p, rows = run.test["y"], run.test["prediction"], run.test["rows"]
-        if spec.task == "classification":
-            result.confusion = confusion_matrix(y, p.argmax(1), labels=range(spec.outputs))
-        elif spec.task == "regression":
-            result.predicted = np.stack([y[:, 0], p[:, 0]], 1)
-        result.worst = worst_of(dataset, spec, y, p, rows)
+    return run_result(result, run.test, dataset, spec) if run.test else result
+
+
+def run_result(result: RunResult, test: dict[str, Any], dataset: Dataset, spec: Spec) -> RunResult:
+    """With what the predictions for the test part show: confusion, scatter, worst examples."""
+    y, p, rows = test["y"], test["prediction"], test["rows"]
+    if spec.task == "classification":
+        result.confusion = confusion_matrix(y, p.argmax(1), labels=range(spec.outputs))
+    elif spec.task == "regression":
+        result.predicted = np.stack([y[:, 0], p[:, 0]], 1)
+    result.worst = worst_of(dataset, spec, y, p, rows)
     return result
 
 
@@ -338,15 +343,20 @@ def _shown(dataset: Dataset, row: int) -> dict[str, Any]:
     return {"image": image.round().astype(np.uint8)}
 
 
-def _summary(dataset: Dataset, spec: Spec, gathered: list[_Gathered]) -> DataSummary:
-    good = next(g.result for g in gathered if g.result)
-    notes = list(dict.fromkeys(note for g in gathered for note in g.result.get("notes", ())))
-    parts = good["parts"]
+def summary_of(dataset: Dataset | None, name: str, spec: Spec, result: dict[str, Any]) -> DataSummary:
+    """The data in a few numbers, as one of its runs saw it."""
+    parts = result["parts"]
     sizes = (parts.get("train", 0), parts.get("valid", 0), parts.get("test", 0))
-    shape = tuple(dataset.inputs.shape[1:])
-    return DataSummary(
-        dataset.name, spec.task, dataset.modality, shape, *sizes, classes=spec.classes, counts=spec.counts, notes=notes
-    )
+    shape = spec.shape if dataset is None else tuple(dataset.inputs.shape[1:])
+    notes = list(result.get("notes", ()))
+    name = name if dataset is None else dataset.name
+    return DataSummary(name, spec.task, spec.modality, shape, *sizes, spec.classes, spec.counts, notes)
+
+
+def _summary(dataset: Dataset, spec: Spec, gathered: list[_Gathered]) -> DataSummary:
+    found = summary_of(dataset, dataset.name, spec, next(g.result for g in gathered if g.result))
+    found.notes = list(dict.fromkeys(note for g in gathered for note in g.result.get("notes", ())))
+    return found
 
 
 def _budget(gathered: list[_Gathered]) -> str:

@@ -13,7 +13,8 @@ from ..data.spec import Dataset
 from ..engine.learner import Learner
 from .build import parameters_of
 from .classical import Classical
-from .recipe import Recipe, card_of
+from .recipe import Recipe
+from .resolve import card_of
 from .run import device_of, predict_tensor
 from .train import make_loop, prepare
 

@@ -116,10 +116,10 @@ def paired_bootstrap(differences: ArrayLike, *, resolution: float = 0.0) -> Esti
     """Mean of per-sample differences (seeds, samples), as if seeds and test samples were drawn again.
 
     Drawing rows and columns with replacement gives a mean whose variance has a closed form (Owen, 2007), so
-    nothing is drawn. Its percentiles are too narrow for a handful of seeds: with 5, up to 15 % of equal methods
-    would seem to differ instead of 5 %. Hence the small-sample form. Let a be the variance of the k seed means
-    over k, b that of the n sample means over n, and e that of what is left over k n, which both contain. The
-    interval at level 1 - alpha is mean -+ h with Student's quantiles t,
+    nothing is drawn. Its percentiles are too narrow for a handful of seeds: with 5, up to 15 % of equal
+    methods would seem to differ instead of 5 %. Hence the small-sample form. Let a be the variance of the k
+    seed means over k, b that of the n sample means over n, and e that of what is left over k n, which both
+    contain. The interval at level 1 - alpha is mean -+ h with Student's quantiles t,
 
         h^2 = max(t(k - 1)^2 a + t(n - 1)^2 max(b - e, 0), t(n - 1)^2 b)
 
@@ -149,7 +149,10 @@ def paired_bootstrap(differences: ArrayLike, *, resolution: float = 0.0) -> Esti
 
 
 def holm(p: ArrayLike) -> Array:
-    """Holm's adjusted p values: the i-th smallest of m times m - i + 1, made monotone, at most 1; NaN stays."""
+    """Holm's adjusted p values: the i-th smallest of m times m - i + 1, never falling, at most 1.
+
+    NaN stays and is not counted.
+    """
     values = np.asarray(p, dtype=float)
     adjusted = np.full(values.shape, math.nan)
     known = np.flatnonzero(~np.isnan(values))
@@ -181,7 +184,9 @@ def compare_all(
     seeds = _checked(scores, per_sample, redrawn)
     values = {name: np.asarray(row, dtype=float) for name, row in scores.items()}
     test = _choice(seeds, redrawn, per_sample)
-    largest = max((float(np.nanmax(np.abs(row))) for row in values.values() if np.isfinite(row).any()), default=0)
+    largest = max(
+        (float(np.nanmax(np.abs(row))) for row in values.values() if np.isfinite(row).any()), default=0
+    )
     judge = _Judge(test, n_test / max(n_train, 1), largest / max(n_test, 1), values, per_sample or {})
     sign = -1.0 if higher_is_better else 1.0
     methods = sorted(
@@ -194,7 +199,9 @@ def compare_all(
     pairs = among + judge.pairs([(name, other) for name in ranked for other in drawn])
     best = ranked[0] if ranked else None
     clear = len(ranked) > 1 and all(p.real for p in among if p.first == best)
-    verdict = Verdict(metric, higher_is_better, tuple(methods), tuple(pairs), best, clear, test, COVERS[test], "")
+    verdict = Verdict(
+        metric, higher_is_better, tuple(methods), tuple(pairs), best, clear, test, COVERS[test], ""
+    )
     return Verdict(**{**vars(verdict), "sentence": verdict_sentence(verdict)})
 
 
@@ -282,7 +289,9 @@ def _choice(seeds: int, redrawn: bool, per_sample: Mapping[str, ArrayLike] | Non
     return SEEDS_ONLY if per_sample is None else BOOTSTRAP
 
 
-def _checked(scores: Mapping[str, Sequence[float]], per_sample: Mapping[str, Any] | None, redrawn: bool) -> int:
+def _checked(
+    scores: Mapping[str, Sequence[float]], per_sample: Mapping[str, Any] | None, redrawn: bool
+) -> int:
     """The number of seeds, the same for all methods."""
     if not scores:
         raise UsageError("nothing to compare: give the scores of at least one method")
@@ -294,5 +303,7 @@ def _checked(scores: Mapping[str, Sequence[float]], per_sample: Mapping[str, Any
         for name, count in counts.items():
             shape = np.shape(per_sample[name]) if name in per_sample else None
             if shape is None or len(shape) != 2 or shape[0] != count:
-                raise UsageError(f"per-sample scores of {name} need the shape ({count}, samples), not {shape}")
+                raise UsageError(
+                    f"per-sample scores of {name} need the shape ({count}, samples), not {shape}"
+                )
     return next(iter(counts.values()))

@@ -35,7 +35,8 @@ from .build import (
     wanted_size,
 )
 from .classical import Classical, fit_classical, save_classical
-from .recipe import Recipe, card_of, read_recipe, resolve
+from .recipe import Recipe, read_recipe
+from .resolve import card_of, resolve
 from .run import (
     ENVIRONMENT,
     RECIPE,

@@ -1,20 +1,39 @@
 """Numbers and findings in words: the verdict as one sentence, used by the report and the command line."""
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .statistics import Pair, Verdict
 
-SHARES = {"accuracy", "balanced_accuracy", "error", "error_rate", "f1", "macro_f1", "auc", "precision", "recall"}
-MINUS = "−"  # noqa: RUF001
+SHARES = {
+    "accuracy",
+    "balanced_accuracy",
+    "error",
+    "error_rate",
+    "f1",
+    "macro_f1",
+    "auc",
+    "precision",
+    "recall",
+}
+MINUS = "−"
 MANY = 3  # pairs that a sentence can name
-ABBREVIATIONS = {"rmse": "RMSE", "mse": "MSE", "mae": "MAE", "r2": "R²", "auc": "AUC", "f1": "F1", "elbo": "ELBO"}
+ABBREVIATIONS = {
+    "rmse": "RMSE",
+    "mse": "MSE",
+    "mae": "MAE",
+    "r2": "R²",
+    "auc": "AUC",
+    "f1": "F1",
+    "elbo": "ELBO",
+}
 
 
 def metric_text(metric: str) -> str:
     """A score's name as read: "balanced_accuracy" is "balanced accuracy", "rmse" is "RMSE"."""
-    return " ".join(ABBREVIATIONS.get(word, word) for word in metric.split("_"))
+    return " ".join(ABBREVIATIONS.get(word, word) for word in re.split("[_.]", metric))
 
 
 def is_share(metric: str) -> bool:
@@ -97,29 +116,35 @@ def _leader(verdict: "Verdict", alive: list[str]) -> str:
     if verdict.clear:
         return f"{best} is best: {score}, {_told(pairs[0], verdict)}."
     tied = [p for p in pairs if not p.real]
-    near = f"{difference_text(abs(tied[0].difference), verdict.metric)}{unit(verdict.metric, tied[0].difference)}"
-    bounds = _bounds(tied[0], verdict)
+    size, bounds = _size(tied[0], verdict), _bounds(tied[0], verdict)
+    told = f"{best} leads with {score}, but no difference shown between it and"
     if len(tied) == 1:
-        return f"{best} leads with {score}, but no difference shown between it and {tied[0].second} ({near}{bounds})."
-    names = _list([p.second for p in tied[:MANY]]) if len(tied) <= MANY else f"{len(tied)} others"
-    return f"{best} leads with {score}, but no difference shown between it and {names} (nearest: {near}{bounds})."
+        return f"{told} {tied[0].second} ({size}{bounds})."
+    names = _list([p.second for p in tied]) if len(tied) <= MANY else f"{len(tied)} others"
+    return f"{told} {names} (nearest: {size}{bounds})."
 
 
 def _told(pair: "Pair", verdict: "Verdict") -> str:
     side = "above" if pair.difference > 0 else "below"
-    size = difference_text(abs(pair.difference), verdict.metric)
-    return f"{size}{unit(verdict.metric, pair.difference)} {side} {pair.second} ({_bounds(pair, verdict)[2:]})"
+    return f"{_size(pair, verdict)} {side} {pair.second} ({_bounds(pair, verdict).removeprefix(', ')})"
+
+
+def _size(pair: "Pair", verdict: "Verdict") -> str:
+    return difference_text(abs(pair.difference), verdict.metric) + unit(verdict.metric, pair.difference)
 
 
 def _bounds(pair: "Pair", verdict: "Verdict") -> str:
     if math.isnan(pair.low):
         return ""
-    low, high = (pair.low, pair.high) if pair.difference >= 0 else (-pair.high, -pair.low)
-    return f", 95 % interval {difference_text(low, verdict.metric)} to {difference_text(high, verdict.metric)}"
+    ends = (pair.low, pair.high) if pair.difference >= 0 else (-pair.high, -pair.low)
+    low, high = (difference_text(end, verdict.metric) for end in ends)
+    return f", 95 % interval {low} to {high}"
 
 
 def _interval(low: float, high: float, metric: str) -> str:
-    return "" if math.isnan(low) else f" (95 % interval {score_text(low, metric)} to {score_text(high, metric)})"
+    if math.isnan(low):
+        return ""
+    return f" (95 % interval {score_text(low, metric)} to {score_text(high, metric)})"
 
 
 def _others(verdict: "Verdict") -> str:

@@ -16,7 +16,7 @@ def digit(rng, which):
     angle = which * math.pi / 5
     line = np.abs((columns - 3.5) * math.sin(angle) - (rows - 3.5) * math.cos(angle) + rng.normal(0, 0.4))
     ring = np.abs(np.hypot(rows - 3.5, columns - 3.5) - 2.6)
-    ink = np.exp(-(line if which % 2 else ring) ** 2) + rng.normal(0, 0.06, (8, 8))
+    ink = np.exp(-((line if which % 2 else ring) ** 2)) + rng.normal(0, 0.06, (8, 8))
     return (255 * np.clip(ink, 0, 1)).astype(np.uint8)
 
 
@@ -54,7 +54,7 @@ def classifier(rng, name, final, pace, seeds=5, *, baseline=False, epochs=30, **
 
 
 def verdict_of(methods, baselines, metric, higher_is_better, seeds, n_train=1221, n_test=360):
-    everybody = {m.name: [r.scores.get(metric, NAN) for r in m.runs][:seeds] for m in [*methods, *baselines]}
+    everybody = {m.label: [r.scores.get(metric, NAN) for r in m.runs][:seeds] for m in [*methods, *baselines]}
     return compare_all(
         everybody,
         n_train=n_train,
@@ -62,7 +62,7 @@ def verdict_of(methods, baselines, metric, higher_is_better, seeds, n_train=1221
         redrawn=True,
         metric=metric,
         higher_is_better=higher_is_better,
-        baselines=[b.name for b in baselines],
+        baselines=[b.label for b in baselines],
     )
 
 
@@ -78,9 +78,23 @@ def image_study(seeds=5):
     """The main job: three networks and two baselines on digits."""
     rng = np.random.default_rng(0)
     methods = [
-        classifier(rng, "softmax_regression", 0.962, 3, seeds, parameters=650, macs=640, seconds=0.8, latency_ms=0.031),
-        classifier(rng, "mlp", 0.9725, 4, seeds, parameters=19_210, macs=18_944, seconds=1.1, latency_ms=0.043),
-        classifier(rng, "lenet5", 0.987, 6, seeds, parameters=44_426, macs=281_640, seconds=9.4, latency_ms=0.21),
+        classifier(
+            rng,
+            "softmax_regression",
+            0.962,
+            3,
+            seeds,
+            parameters=650,
+            macs=640,
+            seconds=0.8,
+            latency_ms=0.031,
+        ),
+        classifier(
+            rng, "mlp", 0.9725, 4, seeds, parameters=19_210, macs=18_944, seconds=1.1, latency_ms=0.043
+        ),
+        classifier(
+            rng, "lenet5", 0.987, 6, seeds, parameters=44_426, macs=281_640, seconds=9.4, latency_ms=0.21
+        ),
     ]
     baselines = [
         classifier(rng, "random_forest", 0.9705, 1, seeds, baseline=True, seconds=0.4),
@@ -100,16 +114,23 @@ def image_study(seeds=5):
         budget="30 epochs each",
         tuning="no tuning: each method with its default recipe",
         split="20 % test and 12 % validation, stratified, drawn again for every seed",
-        recipe_yaml="data: digits\nseeds: 5\nepochs: 30\nmethods:\n  lenet5:\n    optimizer: adam\n    lr: 0.003\n",
+        recipe_yaml="data: digits\nseeds: 5\nepochs: 30\nmethods:\n  lenet5:\n    optimizer: adam\n",
         command="torchatlas compare softmax_regression mlp lenet5 --data digits --seeds 5 --epochs 30",
-        environment={"torchatlas": "0.1.0", "torch": "2.13.0", "python": "3.11.7", "device": "cpu, 2 threads"},
+        environment={
+            "torchatlas": "0.1.0",
+            "torch": "2.13.0",
+            "python": "3.11.7",
+            "device": "cpu, 2 threads",
+        },
         created="2026-11-20 12:40",
     )
 
 
 def row_worst(rng):
     cells = {f"feature_{i}": f"{rng.normal():.2f}" for i in range(5)}
-    return Worst(f"{rng.normal(150, 40):.0f}", f"{rng.normal(150, 40):.0f}", float(rng.normal(0, 90)), cells=cells)
+    return Worst(
+        f"{rng.normal(150, 40):.0f}", f"{rng.normal(150, 40):.0f}", float(rng.normal(0, 90)), cells=cells
+    )
 
 
 def regressor(rng, name, rmse, seeds=5, *, baseline=False, **costs):
@@ -138,7 +159,9 @@ def table_study():
         MethodResult("deep", "deep", settings={"lr": 1e9}),
     ]
     methods[1].settings = {"hidden": (64, 32), "activation": "mish"}
-    methods[3].runs = [RunResult(s, error="the loss is not finite at step 3, first in layers.0") for s in range(5)]
+    methods[3].runs = [
+        RunResult(s, error="the loss is not finite at step 3, first in layers.0") for s in range(5)
+    ]
     broken = methods[2].runs[4]
     methods[2].runs[4] = RunResult(broken.seed, {"rmse": NAN}, broken.curve[:4], "out of memory <at step 40>")
     baselines = [regressor(rng, "mean", 76, baseline=True)]
@@ -159,16 +182,24 @@ def table_study():
 def run_report(kind):
     """One run of a classifier, a regressor or a generative learner."""
     rng = np.random.default_rng(2)
-    common = {"recipe_yaml": "method: x\n", "command": "torchatlas train x --data digits", "created": "2026-11-20"}
+    common = {
+        "recipe_yaml": "method: x\n",
+        "command": "torchatlas train x --data digits",
+        "created": "2026-11-20",
+    }
     if kind == "classification":
-        method = classifier(rng, "lenet5", 0.98, 5, 1, parameters=44_426, macs=281_640, seconds=9.4, latency_ms=0.2)
+        method = classifier(
+            rng, "lenet5", 0.98, 5, 1, parameters=44_426, macs=281_640, seconds=9.4, latency_ms=0.2
+        )
         return RunReport("lenet5 on digits", digits_data(), "accuracy", True, method,
                          [classifier(rng, "majority", 0.1, 1, 1, baseline=True)], **common)  # fmt: skip
     if kind == "regression":
         data = DataSummary("diabetes", "regression", "table", (10,), 301, 53, 88)
-        return RunReport("mlp on diabetes", data, "rmse", False, regressor(rng, "mlp", 50, 1, seconds=1.0), **common)
+        return RunReport(
+            "mlp on diabetes", data, "rmse", False, regressor(rng, "mlp", 50, 1, seconds=1.0), **common
+        )
     learned = [
-        {"step": s, "train_critic_loss": 1.3 + 0.1 * math.sin(s), "train_generator_loss": 0.8 + s / 4000}
+        {"step": s, "train_critic.loss": 1.3 + 0.1 * math.sin(s), "train_generator.loss": 0.8 + s / 4000}
         for s in range(0, 2000, 20)
     ]
     run = RunResult(0, {}, learned, None, 2000, 61.0, samples=[digit(rng, i % 10) for i in range(32)])
@@ -181,9 +212,9 @@ def many_classes_study():
     """Ten methods, sixty classes: the page must stay readable."""
     rng = np.random.default_rng(3)
     methods = [
-        classifier(rng, f"method_{i}", 0.7 + 0.01 * i, 3 + i, 3, parameters=10 ** (3 + i % 4), seconds=2.0 ** i)
+        classifier(rng, f"method_{i}", 0.7 + i / 100, 3 + i, 3, parameters=10 ** (3 + i % 4), seconds=2.0**i)
         for i in range(10)
-    ]  # fmt: skip
+    ]
     for method in methods:
         for run in method.runs:
             run.confusion, run.worst = confusion(rng, 60, 0.7, 20), []

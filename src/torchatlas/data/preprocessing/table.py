@@ -34,8 +34,8 @@ class TableEncoder:
     """A DataFrame -> (n, features) floats.
 
     Numbers, yes/no and date parts are filled with the median, with a further column that says where they were
-    missing, and scaled; categories become one column each. Columns that are empty or constant in training, and
-    columns of words that merely name the rows, are left out.
+    missing, and scaled; categories become one column each. Left out are columns that are empty or constant in
+    training, and columns of words that merely name the rows.
     """
 
     def __init__(self, columns: Sequence[Column], transformer: Any, names: Sequence[str]):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     paper="arXiv:1312.6114",
     aliases=("variational_autoencoder",),
     topics=("generation", "representation"),
-    recipe={"optimizer": "adam", "lr": 0.001, "batch_size": 64, "epochs": 50},
+    recipe={"optimizer": "adam", "lr": 0.002, "batch_size": 64, "epochs": 50},
     tiny={"code": 2, "hidden": (16,)},
 )
 class VAE(Learner):

@@ -17,7 +17,7 @@ from ...engine.errors import UsageError
     paper="LeCun et al., Gradient-based learning applied to document recognition, Proc. IEEE 86",
     aliases=("lenet",),
     topics=("classification", "vision"),
-    recipe={"optimizer": "adam", "lr": 0.003, "batch_size": 64, "epochs": 30},
+    recipe={"optimizer": "adam", "lr": 0.005, "schedule": "lr_cosine", "batch_size": 64, "epochs": 30},
     tiny={"num_classes": 3, "input_size": (16, 16)},
     figures={"parameters": 44_426, "multiply_adds": 281_640},
     variants={
@@ -27,6 +27,7 @@ from ...engine.errors import UsageError
             "pooling": "subsampling",
             "sparse": True,
             "output": "codes",
+            "recipe": {"optimizer": "adam", "lr": 0.001, "batch_size": 64, "epochs": 30},
             "figures": {"parameters": 60_000},
             "tiny": {"num_classes": 3},
         }

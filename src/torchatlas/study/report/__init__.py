@@ -9,4 +9,5 @@ from .model import (
     StudyResult as StudyResult,
     Worst as Worst,
 )
+from .numbers import as_json as as_json, from_json as from_json, results_rows as results_rows
 from .single import render_run as render_run

@@ -60,7 +60,9 @@ def picture(image: Image, alt: str) -> Html:
     return tag("img", src=address(image), alt=alt, class_=small)
 
 
-def table(head: list[Child], rows: list[list[Child]], *, labels: list[str] | None = None, **given: Any) -> Html:
+def table(
+    head: list[Child], rows: list[list[Child]], *, labels: list[str] | None = None, **given: Any
+) -> Html:
     """A table whose rows become small cards on narrow screens: each cell carries its column's label."""
     names = labels or [str(cell) for cell in head]
     body = [tag("tr", [_cell(c, n) for c, n in zip(row, names, strict=True)]) for row in rows]

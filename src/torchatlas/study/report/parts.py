@@ -11,6 +11,7 @@ import numpy as np
 from ..wording import plain
 from .markup import Child, Html, join, picture, table, tag
 from .model import DataSummary, MethodResult, RunResult, Worst
+from .svg import Chart, inline
 
 CELLS = 20  # classes whose confusion matrix can be read as numbers
 SHOWN = 12  # worst examples
@@ -33,10 +34,10 @@ def section(name: str, title: str, *children: Child, lead: Child = None) -> Html
     return tag("section", tag("h2", title), intro, children, id=name)
 
 
-def figure(chart: Html, caption: Child = None, **given: Any) -> Html:
+def figure(chart: Chart, caption: Child = None, **given: Any) -> Html:
     """A chart with what it shows in words."""
     told = tag("figcaption", caption) if caption else None
-    return tag("figure", chart, told, **{"class_": "chart", **given})
+    return tag("figure", inline(chart), told, **{"class_": "chart", **given})
 
 
 def facts(pairs: Sequence[tuple[str, Child]]) -> Html:
@@ -70,10 +71,11 @@ def shape_text(data: DataSummary) -> str:
 
 def data_facts(data: DataSummary) -> list[tuple[str, Child]]:
     """The data as facts."""
+    task = "" if data.task == "none" else f", {data.task}"
     parts = [("training", data.n_train), ("validation", data.n_valid), ("test", data.n_test)]
     sizes = ", ".join(f"{count:,} {name}" for name, count in parts if count)
     return [
-        ("data", f"{data.name}: {shape_text(data)}, {data.task}"),
+        ("data", f"{data.name}: {shape_text(data)}{task}"),
         ("samples", sizes),
         ("classes", class_counts(data)),
         ("notes", tag("ul", [tag("li", note) for note in data.notes]) if data.notes else None),
@@ -115,7 +117,12 @@ def worst(examples: Sequence[Worst], task: str) -> Html | None:
     columns = list(dict.fromkeys(name for example in shown for name in (example.cells or {})))[:8]
     sure = "error" if task == "regression" else "confidence"
     rows: list[list[Child]] = [
-        [e.truth, tag("span", e.prediction, class_="bad"), _sure(e, task), *((e.cells or {}).get(c, "") for c in columns)]
+        [
+            e.truth,
+            tag("span", e.prediction, class_="bad"),
+            _sure(e, task),
+            *((e.cells or {}).get(c, "") for c in columns),
+        ]
         for e in shown
     ]
     return table(["truth", "prediction", sure, *columns], rows, class_="plain")
@@ -127,14 +134,16 @@ def samples_grid(images: Sequence[Any]) -> Html:
 
 
 def failures(methods: Sequence[MethodResult]) -> Html | None:
-    """Every failed run with its reason."""
+    """The failed runs with their reasons; seeds that failed alike share a row."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for method in methods:
+        for run in method.runs:
+            if run.error:
+                seeds.setdefault((method.label, run.error), []).append(str(run.seed))
     rows: list[list[Child]] = [
-        [method.label, str(run.seed), tag("span", run.error, class_="bad")]
-        for method in methods
-        for run in method.runs
-        if run.error
+        [label, ", ".join(numbers), tag("span", why, class_="bad")] for (label, why), numbers in seeds.items()
     ]
-    return table(["method", "seed", "why it failed"], rows, class_="plain") if rows else None
+    return table(["method", "seeds", "why it failed"], rows, class_="plain") if rows else None
 
 
 def closing(recipe: str, command: str, environment: dict[str, Any]) -> list[Html]:
@@ -173,7 +182,11 @@ def _matrix(total: Any, names: Sequence[str]) -> Html:
     shares = total / np.maximum(total.sum(1, keepdims=True), 1)
     head = tag("tr", tag("td"), [tag("th", name, scope="col") for name in names])
     rows = [
-        tag("tr", tag("th", name, scope="row"), [_count(total[i, j], shares[i, j], i == j) for j in range(len(names))])
+        tag(
+            "tr",
+            tag("th", name, scope="row"),
+            [_count(total[i, j], shares[i, j], i == j) for j in range(len(names))],
+        )
         for i, name in enumerate(names)
     ]
     told = tag("caption", "rows: truth, columns: prediction; shades are shares of the row")
@@ -206,8 +219,12 @@ def _example(example: Worst, task: str) -> Html:
     assert example.image is not None
     read = [tag("b", example.truth), " read as ", tag("b", example.prediction, class_="bad")]
     alt = f"{example.truth} read as {example.prediction}"
-    return tag("figure", picture(example.image, alt), tag("figcaption", read, tag("small", _sure(example, task))))
+    return tag(
+        "figure", picture(example.image, alt), tag("figcaption", read, tag("small", _sure(example, task)))
+    )
 
 
 def _sure(example: Worst, task: str) -> str:
-    return plain(example.confidence, 3) if task == "regression" else f"{100 * example.confidence:.0f} %"
+    if task == "regression" or not math.isfinite(example.confidence):
+        return plain(example.confidence, 3)
+    return f"{100 * example.confidence:.0f} %"

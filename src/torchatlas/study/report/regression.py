@@ -16,7 +16,11 @@ def regression_figures(runs: Sequence[RunResult], index: int, most: int) -> Html
     if len(kept) < 2:
         return None
     shown = [
-        parts.figure(run_charts.truth(kept, index, f"truth-{index}"), "Dashed: prediction and truth are equal."),
-        parts.figure(run_charts.residuals(kept, index, f"residuals-{index}"), "Below zero: predicted too low."),
+        parts.figure(
+            run_charts.truth(kept, index, f"truth-{index}"), "Dashed: prediction and truth are equal."
+        ),
+        parts.figure(
+            run_charts.residuals(kept, index, f"residuals-{index}"), "Below zero: predicted too low."
+        ),
     ]
     return tag("div", shown, class_="pair")

@@ -7,10 +7,11 @@ import numpy as np
 
 from ..wording import metric_text, score_text
 from . import parts, run_charts
-from .comparison import curve_of
+from .charts import curve_text
 from .markup import Child, Html, table, tag
 from .model import RunReport, RunResult
 from .regression import regression_figures
+from .view import curve_of
 
 
 def render_run(report: RunReport) -> str:
@@ -25,7 +26,11 @@ def render_run(report: RunReport) -> str:
 
 def _head(report: RunReport, run: RunResult) -> Html:
     kicker = tag("p", "torchatlas run", f" · {report.created}" if report.created else None, class_="kicker")
-    label, metric, value = report.method.label, metric_text(report.metric), run.scores.get(report.metric, math.nan)
+    label, metric, value = (
+        report.method.label,
+        metric_text(report.metric),
+        run.scores.get(report.metric, math.nan),
+    )
     if run.error:
         told = f"{label} failed: {run.error}"
     elif math.isfinite(value):
@@ -48,36 +53,35 @@ def _baseline(report: RunReport, label: str, runs: Sequence[RunResult], value: f
 def _scores(report: RunReport, run: RunResult) -> Html | None:
     if not run.scores:
         return None
-    rows: list[list[Child]] = [[metric_text(name), score_text(value, name)] for name, value in run.scores.items()]
-    lead = f"On {report.data.n_test:,} test samples, looked at once, with one seed: how far another seed would " \
-        "differ is not known from one run."  # fmt: skip
-    return parts.section("results", "Scores", table(["score", "value"], rows, class_="plain short"), lead=lead)
+    rows: list[list[Child]] = [
+        [metric_text(name), score_text(value, name)] for name, value in run.scores.items()
+    ]
+    lead = f"On {report.data.n_test:,} test samples, looked at once. One run does not tell how seeds differ."
+    return parts.section(
+        "results", "Scores", table(["score", "value"], rows, class_="plain short"), lead=lead
+    )
 
 
 def _samples(run: RunResult) -> Html | None:
     if not run.samples:
         return None
-    return parts.section("samples", "Samples", parts.samples_grid(run.samples), lead="Drawn by the trained model.")
+    return parts.section(
+        "samples", "Samples", parts.samples_grid(run.samples), lead="Drawn by the trained model."
+    )
 
 
 def _learning(run: RunResult) -> Html | None:
     """Losses in one chart, each further score in one of its own."""
-    x = "epoch" if run.curve and all("epoch" in entry for entry in run.curve) else "step"
+    x = "epoch" if run.curve and all(entry.get("epoch") for entry in run.curve) else "step"
     keys = list(dict.fromkeys(key for entry in run.curve for key in entry if key not in ("step", "epoch")))
     curves = {key: found for key in keys if np.isfinite((found := curve_of(run.curve, key, x))[1]).any()}
-    losses = [(_named(key), *curves.pop(key)) for key in list(curves) if "loss" in key]
+    losses = [(curve_text(key), *curves.pop(key)) for key in list(curves) if "loss" in key]
     shown = [run_charts.lines("loss", losses, x, "loss")] if losses else []
-    shown += [run_charts.lines(f"curve{i}", [("", *c)], x, _named(key)) for i, (key, c) in enumerate(curves.items())]
+    for i, (key, (steps, values)) in enumerate(curves.items()):
+        shown.append(run_charts.lines(f"curve{i}", [("", steps, values)], x, curve_text(key)))
     if not shown:
         return None
     return parts.section("learning", "Learning", tag("div", [parts.figure(c) for c in shown], class_="pair"))
-
-
-def _named(key: str) -> str:
-    place, _, name = key.partition("_")
-    if place not in ("train", "valid"):
-        return metric_text(key)
-    return f"{metric_text(name)} ({'training' if place == 'train' else 'validation'})"
 
 
 def _mistakes(report: RunReport, run: RunResult) -> list[Html]:
@@ -93,10 +97,15 @@ def _mistakes(report: RunReport, run: RunResult) -> list[Html]:
 
 def _cost(report: RunReport, run: RunResult) -> list[tuple[str, Child]]:
     method = report.method
-    latency = None if method.latency_ms is None else f"{parts.seconds_text(method.latency_ms / 1000)} a sample"
+    latency = (
+        None if method.latency_ms is None else f"{parts.seconds_text(method.latency_ms / 1000)} a sample"
+    )
     return [
         ("parameters", f"{method.parameters:,}" if method.parameters is not None else None),
         ("multiply-adds", f"{method.macs:,} a sample" if method.macs is not None else None),
-        ("training", f"{parts.seconds_text(run.seconds)}, {run.steps:,} steps" if run.seconds is not None else None),
+        (
+            "training",
+            f"{parts.seconds_text(run.seconds)}, {run.steps:,} steps" if run.seconds is not None else None,
+        ),
         ("latency", latency),
     ]

@@ -5,20 +5,23 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from .markup import Html
 
-# Drawn in these colours, then replaced by the page's: a colour that matplotlib cannot know.
-INK, MUTED, LINE, PAPER = "#010101", "#020202", "#030303", "#040404"
-NAMES = {INK: "--ink", MUTED: "--muted", LINE: "--line", PAPER: "--paper"}
-SERIES = 8  # colours for methods; more of them begin again
+# The page's light colours; in inline SVG each becomes its variable of `style.css`.
+INK, MUTED, LINE, PAPER = "#1c1e22", "#666b74", "#dddcd5", "#fdfdfb"
+SERIES = ("#2867b2", "#cf6a14", "#1b8660", "#8153b5", "#bd3a5c", "#94720a", "#138397", "#7a5a43")
+VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", PAPER: "--paper"}
+VARIABLES |= {colour: f"--c{index}" for index, colour in enumerate(SERIES)}
 WIDTH = 5.7  # inches, of a chart that takes half of the page
 
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "sans-serif",
@@ -44,40 +47,50 @@ STYLE = {
 }
 
 
+@dataclass(frozen=True)
+class Chart:
+    """A figure, the name that makes its ids unique, what it shows, and texts for its parts by gid."""
+
+    figure: Figure
+    name: str
+    label: str
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+
 def series_colour(index: int) -> str:
-    """The marker colour of the index-th method."""
-    return f"#0500{index % SERIES:02x}"
+    """The colour of the index-th method; after the last it begins again."""
+    return SERIES[index % len(SERIES)]
 
 
 @contextmanager
-def drawing(name: str) -> Iterator[None]:
-    """The page's style of charts; ids are made from `name` alone, so that a report is reproducible."""
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+def drawing(**more: Any) -> Iterator[None]:
+    """The page's style of charts."""
+    settings: Any = {**STYLE, **more}  # matplotlib's stubs list every name
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the browser has the letter
         yield
 
 
-def inline(figure: Figure, name: str, label: str, titles: Mapping[str, str] | None = None) -> Html:
-    """The figure as one <svg> element without outside references.
+def inline(chart: Chart) -> Html:
+    """The chart as one <svg> element without outside references; the same chart gives the same text.
 
-    Artists whose gid is "s<i>-…" get the class `s<i>`, so that the page can highlight a method; `titles` gives
-    gids a text that shows under the pointer.
+    Artists whose gid is "s<i>-…" get the class `s<i>`, by which the page highlights a method.
     """
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with drawing(**{"svg.hashsalt": chart.name}):
+        chart.figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", text, flags=re.DOTALL)
     box = re.search(r'viewBox="[^"]*"', text)
     assert box is not None
-    text = re.sub(r"<svg[^>]*>", f'<svg {box[0]} role="img" aria-label="{escape(label)}">', text, count=1)
-    text = text.replace("xlink:href", "href")
-    text = _groups(text, titles or {})
-    text = _ids(text, name)
+    opening = f'<svg {box[0]} role="img" aria-label="{escape(chart.label)}">'
+    text = opening + text[text.index(">") + 1 :].replace("xlink:href", "href")
+    text = _ids(_groups(text, chart.titles), chart.name)
     text = re.sub(r' transform="rotate\(-?0 [^"]*"', "", text)
     text = re.sub(r' (?:d|x|y)="[^"]*"', _short, text)
     text = re.sub(r'style="[^"]*"', _style, text)
-    return Html(re.sub(r"\s*\n\s*", "\n", text))
+    return Html(re.sub(r"\s*\n\s*", "\n", text).strip())
 
 
 def _groups(text: str, titles: Mapping[str, str]) -> str:
@@ -109,5 +122,4 @@ def _style(found: re.Match[str]) -> str:
     """One style attribute with the page's fonts and colours."""
     text = re.sub(r"font-family: [^;\"]*;? ?", "", found[0])
     text = re.sub(r"font: (?:\w+ )*?([\d.]+px) [^;\"]*", r"font-size: \1", text)
-    text = re.sub("|".join(NAMES), lambda code: f"var({NAMES[code[0]]})", text)
-    return re.sub(r"#0500([0-9a-f]{2})", lambda code: f"var(--c{int(code[1], 16)})", text)
+    return re.sub("|".join(VARIABLES), lambda code: f"var({VARIABLES[code[0]]})", text)

@@ -1,0 +1,64 @@
+"""Values as the command line writes them: literals, names, and names with options."""
+
+import ast
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from ..cards.reader import create
+from ..engine.errors import UsageError
+
+
+def parse_value(text: str) -> Any:
+    """The value of a `KEY=VALUE`: a literal, true/false/none, or a name, with options if any: `sgd(lr=0.1)`."""
+    plain = {"true": True, "false": False, "none": None, "null": None}
+    if text.lower() in plain:
+        return plain[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """`["lr=0.1", "hidden=(64, 64)"]` as a dict. Raises UsageError for one without `=`."""
+    settings = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not (equals and key.strip()):
+            raise UsageError(f"--set wants KEY=VALUE, as in --set lr=0.01; {pair!r} has no '='")
+        settings[key.strip()] = parse_value(text.strip())
+    return settings
+
+
+def split_values(text: str) -> list[str]:
+    """The values of `--vary KEY=a,b(k=1,j=2),(3,4)`: split at the commas outside brackets."""
+    parts, depth, start = [], 0, 0
+    for i, letter in enumerate(text):
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    return [part.strip() for part in [*parts, text[start:]] if part.strip()]
+
+
+def choice(text: str) -> tuple[str, dict[str, Any]]:
+    """`"sgd(lr=0.1)"` as its name and options. Raises UsageError where it is neither that nor a name."""
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        if isinstance(node, ast.Call) and not node.args:
+            return ast.unparse(node.func), {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+    except (SyntaxError, ValueError):
+        pass
+    if "(" in text:
+        raise UsageError(f"{text!r} is not a name with options: write it as sgd(lr=0.1, momentum=0.9)")
+    return text.strip(), {}
+
+
+def part(value: Any) -> Any:
+    """An option's value: `"leaky_relu(negative_slope=0.2)"` becomes a callable that makes one; others stay."""
+    if not isinstance(value, str) or "(" not in value:
+        return value
+    name, options = choice(value)
+    maker: Callable[[], Any] = partial(create, name, **options)
+    return maker
