@@ -52,7 +52,9 @@ def by_loop(part: Part, fused: bool | None, folder: Path) -> None:
         old.unlink()
     source = Resident(part, BATCH, seed=0)
     kept = {"record": Record(folder / "record.jsonl"), "failures": folder / "failures"}
-    Loop(learner, source, {"all": optimizer}, Plan(STEPS), listeners=[PlainProgress(io.StringIO())], **kept).run()
+    Loop(
+        learner, source, {"all": optimizer}, Plan(STEPS), listeners=[PlainProgress(io.StringIO())], **kept
+    ).run()
 
 
 def measure(count: int = 15) -> list[Ratio]:

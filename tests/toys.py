@@ -60,6 +60,8 @@ class Duel(Learner):
 class Table:
     """A source over resident tensors."""
 
+    draws = False
+
     def __init__(self, *tensors, size=32):
         self.tensors, self.size = tensors, size
         self.steps_per_epoch = -(-len(tensors[0]) // size)
@@ -77,7 +79,9 @@ class Table:
         pass
 
 
-def make_loop(folder: Path | None = None, kind=Classifier, lr=1e-2, optimizer=torch.optim.Adam, **plan) -> Loop:
+def make_loop(
+    folder: Path | None = None, kind=Classifier, lr=1e-2, optimizer=torch.optim.Adam, **plan
+) -> Loop:
     """A loop at step 0; the same arguments make the same loop."""
     reseed("cpu", "init")
     learner = kind()

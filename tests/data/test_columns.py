@@ -71,6 +71,7 @@ def test_stray_words_among_numbers_and_dates():
     assert stray(pd.Series(["a", "b", "3", "4", "5", "6"], dtype=object)) == []
     assert stray(pd.Series(["2024-01-01"] * 8 + ["soon"], dtype=object)) == [8]
     assert stray(pd.Series([1.0, np.nan])) == []
+    assert stray(pd.Series(["n/a", "-", *map(str, range(38))], dtype=object)) == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ def test_groups_stay_together_and_times_in_order():
     assert time[parts.train].max() < time[parts.valid].min()
     assert time[parts.valid].max() < time[parts.test].min()
     assert "the same for every seed" in parts.notes[0]
+    assert split(table(time=np.arange(100)), seed=0).test.tolist() == [*range(80, 100)]
     assert whole(parts, 100)
 
 

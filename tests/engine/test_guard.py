@@ -2,12 +2,12 @@ import json
 
 import pytest
 import torch
-from toys import Classifier, make_loop
 from torch import Tensor, nn
 
 from torchatlas.engine import guard
 from torchatlas.engine.errors import NotFinite
 from torchatlas.engine.learner import Learner
+from toys import Classifier, make_loop
 
 
 class Faulty(Learner):
@@ -40,7 +40,8 @@ BATCH = (torch.randn(16, 20, generator=torch.Generator().manual_seed(1)),)
 
 
 @pytest.mark.parametrize(
-    ("fault", "what"), [(Log(), "output"), (Root(), "gradient with respect to its input"), (InPlace(), "output")]
+    ("fault", "what"),
+    [(Log(), "output"), (Root(), "gradient with respect to its input"), (InPlace(), "output")],
 )
 def test_the_first_module_at_fault_is_named(fault, what):
     module, said = guard.find_source(Faulty(fault), "all", BATCH)

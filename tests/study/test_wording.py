@@ -23,6 +23,7 @@ def test_shares_are_told_in_points():
     assert difference_text(0.0124, "accuracy") == "1.2"
     assert difference_text(-0.0006, "accuracy", signed=True) == "−0.06"
     assert difference_text(0.0124, "accuracy", signed=True) == "+1.2"
+    assert difference_text(-0.0, "accuracy", signed=True) == "0.0"
     assert difference_text(3.377, "rmse", signed=True) == "+3.38"
     assert (unit("accuracy", 0.01), unit("accuracy", 0.02), unit("rmse", 1)) == (" point", " points", "")
 

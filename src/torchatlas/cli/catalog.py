@@ -9,7 +9,9 @@ from ..cards import reader, text
 
 
 def list_methods(
-    words: Annotated[str, typer.Argument(help="Only methods whose name, title or topics hold this text.")] = "",
+    words: Annotated[
+        str, typer.Argument(help="Only methods whose name, title or topics hold this text.")
+    ] = "",
     family: Annotated[str, typer.Option(help="Only this folder of the atlas: nn, optim/schedules …")] = "",
     topic: Annotated[str, typer.Option(help="Only methods with this topic.")] = "",
     kind: Annotated[str, typer.Option(help="Only this kind: network, loss, optimizer …")] = "",

@@ -10,7 +10,9 @@ from . import options as o
 def compare(
     names: Annotated[list[str], typer.Argument(help="Methods, or module:Thing of your own.")],
     data: o.Data = "digits",
-    vary: Annotated[list[str] | None, typer.Option(help="KEY=a,b,c: the same method with each value.")] = None,
+    vary: Annotated[
+        list[str] | None, typer.Option(help="KEY=a,b,c: the same method with each value.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds; each redraws the split.")] = 5,
     target: o.Target = None,
     task: o.Task = None,
@@ -39,12 +41,22 @@ def compare(
     }
     parse_settings(vary or ())
     result = study.compare(
-        names, data, vary=varied, seeds=seeds, jobs=jobs, out=out, fresh=fresh, show="json" if as_json else "auto", **said
+        names,
+        data,
+        vary=varied,
+        seeds=seeds,
+        jobs=jobs,
+        out=out,
+        fresh=fresh,
+        show="json" if as_json else "auto",
+        **said,
     )
     if as_json:
         import json
 
-        typer.echo(json.dumps({"event": "verdict", "sentence": result.sentence, "report": str(result.report)}))
+        typer.echo(
+            json.dumps({"event": "verdict", "sentence": result.sentence, "report": str(result.report)})
+        )
         return
     typer.echo(result.text())
     typer.echo(f"\n{result.sentence}\n\nreport: {result.report}")

@@ -7,7 +7,9 @@ import typer
 
 Data = Annotated[str, typer.Option(help="digits, mnist … or folder:PATH, csv:PATH, parquet:PATH, npz:PATH.")]
 Target = Annotated[list[str] | None, typer.Option(help="The column to learn (several: say it again).")]
-Task = Annotated[str | None, typer.Option(help="classification, regression or multilabel; seen from the target.")]
+Task = Annotated[
+    str | None, typer.Option(help="classification, regression or multilabel; seen from the target.")
+]
 Group = Annotated[str | None, typer.Option(help="Column whose groups stay together in a split.")]
 Time = Annotated[str | None, typer.Option(help="Column to split by time: the latest rows are the test part.")]
 Epochs = Annotated[float | None, typer.Option(help="Passes over the training data.")]

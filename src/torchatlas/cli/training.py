@@ -9,7 +9,9 @@ from . import options as o
 
 
 def train(
-    name: Annotated[str | None, typer.Argument(help="A method, module:Thing of your own, or a run.yaml.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A method, module:Thing of your own, or a run.yaml.")
+    ] = None,
     data: o.Data = "digits",
     target: o.Target = None,
     task: o.Task = None,

@@ -45,7 +45,9 @@ def sample(
     run: RunFolder,
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 16,
     seed: Annotated[int, typer.Option(help="Draws the noise.")] = 0,
-    out: Annotated[str, typer.Option(help="A .png (images), .csv (tables) or .npz to write.")] = "samples.png",
+    out: Annotated[
+        str, typer.Option(help="A .png (images), .csv (tables) or .npz to write.")
+    ] = "samples.png",
 ) -> None:
     """Make new data with a trained generative model."""
     from ..study.run import load

@@ -2,12 +2,8 @@
 
 from .checks import check as check, check_split as check_split, row_hashes as row_hashes
 from .named import NAMED as NAMED
-from .preparation import (
-    Preparation as Preparation,
-    Prepared as Prepared,
-    prepare as prepare,
-    refuse as refuse,
-)
+from .preparation import Preparation as Preparation
+from .prepared import Prepared as Prepared, prepare as prepare, refuse as refuse
 from .resident import Resident as Resident
 from .sources import open_dataset as open_dataset
 from .spec import (

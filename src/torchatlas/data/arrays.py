@@ -60,7 +60,9 @@ def _table(inputs: Any, target: Any, how: Reading, name: str) -> Dataset:
     if not isinstance(inputs, pd.DataFrame):
         inputs = inputs[:, None] if inputs.ndim == 1 else inputs
         inputs = pd.DataFrame(inputs, columns=[f"x{i}" for i in range(inputs.shape[1])])
-    dataset = from_frame(inputs, Reading(task="none", group=how.group, time=how.time, drop=how.drop), name)
+    dataset = from_frame(
+        inputs, Reading(task="none", group=how.group, time=how.time, drop=how.drop, missing=how.missing), name
+    )
     return _with_target(dataset, target, how)
 
 

@@ -32,8 +32,11 @@ class _Header:
 
 
 def open_folder(folder: Path, how: Reading) -> Dataset:
-    """Images by class; broken files are findings (errors, or warnings with `skip_broken`)."""
-    if not folder.is_dir():
+    """Images by class; broken files are findings (errors, or warnings with `skip_broken`).
+
+    With task "none" the images of all sub-folders without their classes, or a single file.
+    """
+    if not folder.is_dir() and not (folder.is_file() and is_image(folder) and how.task == "none"):
         raise DataError(missing_path(folder) if not folder.exists() else f"{folder} is a file, not a folder")
     files, labels, test, classes, findings, notes = _find(folder, how)
     headers = _all(_header, files)
@@ -64,12 +67,17 @@ def open_folder(folder: Path, how: Reading) -> Dataset:
     )
 
 
+def is_image(path: Path) -> bool:
+    """Whether a path ends as images do."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
 def _find(folder: Path, how: Reading) -> tuple[Any, ...]:
     """All image files with their labels, whether they are test images, class names, findings and notes."""
     findings: list[Finding] = []
     notes: list[str] = []
     if how.task == "none":
-        files = _images(folder, notes)
+        files = [folder] if folder.is_file() else _images(folder, notes)
         if not files:
             raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
         return files, None, [False] * len(files), (), findings, notes
@@ -166,9 +174,8 @@ def _pixels(header: _Header, size: tuple[int, int], grey: bool) -> np.ndarray[An
 
 def _sixteen_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.float64)
-    return Image.fromarray(
-        (values / (257 if values.max(initial=0) > 255 else 1)).clip(0, 255).astype(np.uint8)
-    )
+    scale = 257 if values.max(initial=0) > 255 else 1
+    return Image.fromarray((values / scale).round().clip(0, 255).astype(np.uint8))
 
 
 def _message(path: Path, error: Exception) -> str:

@@ -1,8 +1,8 @@
-"""Preparing data: split, fitted on the training part, and ready for a learner; and the way back."""
+"""What was learned from the training part: raw inputs to model inputs, and model outputs back to words."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,17 +11,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..engine.errors import DataError, UsageError
-from .checks import check, check_split
+from ..engine.errors import DataError
+from .images import is_image, open_folder
 from .preprocessing import ImageEncoder, TableEncoder
-from .reading import Reading, did_you_mean, listed
-from .spec import Dataset, Finding, Part, Spec
-from .splits import split as draw_split
-from .tables import read_table
+from .reading import Reading, listed
+from .sources import open_dataset
+from .spec import Dataset, Spec
+from .tables import read_table, without_words
 from .targets import TargetCoder
 
 FORMAT = 1
-SCALINGS = ("standard", "unit", "symmetric")
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Preparation:
     encoder: TableEncoder | ImageEncoder
     coder: TargetCoder
     dtype: torch.dtype = torch.float32
+    missing: tuple[str, ...] = ()  # words that mean "no value" in the cells of a table
 
     def encode(self, inputs: Any) -> Tensor:
         """Raw inputs (a DataFrame; images as an array) -> model inputs (n, *spec.shape)."""
@@ -54,14 +54,11 @@ class Preparation:
 
     def read(self, source: Any) -> Dataset:
         """New data with the columns or image size that this was fitted on, and targets if it has them."""
-        from .sources import open_dataset
-
         if isinstance(self.encoder, ImageEncoder):
-            return self._read_images(source, open_dataset)
-        raw, line, name, notes = _raw_frame(source)
+            return self._read_images(source)
+        raw, line, name, notes = _raw_frame(source, self.missing)
         if raw is None:
-            dataset: Dataset = open_dataset(source)
-            return dataset
+            return _open_any(source)
         frame = raw.set_axis([str(c).strip() for c in raw.columns], axis=1).reset_index(drop=True)
         target = frame[list(self.coder.names)] if all(n in frame for n in self.coder.names) else None
         target = None if self.coder.task == "none" else target
@@ -79,6 +76,7 @@ class Preparation:
         folder.mkdir(parents=True, exist_ok=True)
         state = {
             "format": FORMAT,
+            "missing": list(self.missing),
             "dtype": str(self.dtype).removeprefix("torch."),
             "spec": asdict(self.spec),
             "target": self.coder.to_json(),
@@ -102,149 +100,26 @@ class Preparation:
                 raise DataError(f"{path} was written by a newer torchatlas: update torchatlas to read it")
             spec = Spec(**_tuples(state["spec"]))
             coder = TargetCoder.from_json(state["target"])
-            return cls(spec, _encoder(spec, state["inputs"], folder), coder, getattr(torch, state["dtype"]))
+            encoder = _encoder(spec, state["inputs"], folder)
+            return cls(spec, encoder, coder, getattr(torch, state["dtype"]), tuple(state["missing"]))
         except FileNotFoundError as error:
             raise DataError(f"there is no {error.filename}: the run is not whole") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is damaged ({type(error).__name__}: {error}); train again") from None
 
-    def _read_images(self, source: Any, open_dataset: Any) -> Dataset:
+    def _read_images(self, source: Any) -> Dataset:
         assert isinstance(self.encoder, ImageEncoder)
-        size, name = self.encoder.raw, str(source)
-        if not name.startswith("folder:") and not (isinstance(source, str | Path) and Path(source).is_dir()):
-            dataset: Dataset = open_dataset(source)
-            return dataset
-        folder = Path(name.removeprefix("folder:"))
+        words = str(source) if isinstance(source, str | Path) else ""
+        folder = Path(words.removeprefix("folder:")).expanduser()
+        if not words.startswith("folder:") and not (words and (folder.is_dir() or is_image(folder))):
+            return _open_any(source)
         has = any((folder / c).is_dir() for c in self.coder.classes)
-        dataset = open_dataset(source, size=size, task=None if has else "none")
+        dataset = open_folder(folder, Reading(size=self.encoder.raw, task=None if has else "none"))
         if not has:
             return dataset
         assert dataset.target is not None
         names = np.asarray(dataset.classes, dtype=object)[np.asarray(dataset.target)]
         return replace(dataset, target=names, classes=())
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Data ready for a learner; `valid` and `test` are None where their share is 0."""
-
-    spec: Spec
-    train: Part
-    valid: Part | None
-    test: Part | None
-    preparation: Preparation
-    notes: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-
-def prepare(
-    dataset: Dataset,
-    *,
-    seed: int,
-    input_size: int | Sequence[int] | None = None,
-    wanted_by: str = "the network",
-    scaling: str = "standard",
-    test: float = 0.2,
-    valid: float = 0.15,
-    split: str = "auto",
-    fold: tuple[int, int] | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> Prepared:
-    """Check, split, fit on the training part and encode; data with errors is refused with all of them.
-
-    `test` is a share of all rows (an official test part stays as it is), `valid` of those left. Images are
-    resized to `input_size`, which `wanted_by` asks for. See `splits.split` for `split` and `fold`.
-    """
-    if scaling not in SCALINGS:
-        raise UsageError(
-            f"there is no scaling {scaling!r}{did_you_mean(scaling, SCALINGS)} ({listed(SCALINGS)})"
-        )
-    findings = refuse(dataset)
-    parts = draw_split(dataset, seed=seed, test=test, valid=valid, way=split, fold=fold)
-    notes = [*dataset.notes, *parts.notes]
-    encoder: TableEncoder | ImageEncoder
-    if dataset.modality == "image":
-        size = _pair(input_size)
-        encoder = ImageEncoder.fit(dataset, parts.train, size, scaling)
-        if encoder.size != encoder.raw:
-            notes.append(
-                f"images resized from {_by(encoder.raw)} to {_by(encoder.size)}, as {wanted_by} wants"
-            )
-    elif input_size is not None:
-        raise UsageError(
-            f"{wanted_by} wants images of {_by(_pair(input_size))}, but {dataset.name} is a table"
-        )
-    else:
-        encoder = TableEncoder.fit(dataset, parts.train, scaling)
-        used = {column.name for column in encoder.columns}
-        gone = [str(c) for c in dataset.inputs if c not in used]
-        if gone:
-            notes.append(f"columns left out, as they are empty, constant or name the rows: {listed(gone)}")
-    coder = TargetCoder.fit(dataset, parts.train)
-    make = _Maker(dataset, encoder, coder, dtype)
-    train = make.part(parts.train)
-    spec = Spec(
-        dataset.modality,
-        encoder.shape,
-        coder.task,
-        len(coder.classes),
-        coder.classes,
-        coder.counts(train.y),
-        scaling,
-    )
-    for name, rows in (("validation", parts.valid), ("test", parts.test)):
-        if len(rows) and not (name == "test" and len(dataset.test)):
-            findings += check_split(dataset, parts.train, rows, name)
-    valid_part, test_part = (make.part(rows) if len(rows) else None for rows in (parts.valid, parts.test))
-    preparation = Preparation(spec, encoder, coder, dtype)
-    return Prepared(spec, train, valid_part, test_part, preparation, notes, findings)
-
-
-def refuse(dataset: Dataset) -> list[Finding]:
-    """The findings on a dataset that can be learned from; a DataError with all errors of one that cannot."""
-    findings = check(dataset)
-    errors = [finding.message for finding in findings if finding.severity == "error"]
-    if errors:
-        more = [f"and {len(errors) - 10} more errors"] * (len(errors) > 10)
-        raise DataError("\n".join([*errors[:10], *more]))
-    return findings
-
-
-class _Maker:
-    """Parts of one dataset."""
-
-    def __init__(self, dataset: Dataset, encoder: Any, coder: TargetCoder, dtype: torch.dtype):
-        self.dataset, self.encoder, self.coder, self.dtype = dataset, encoder, coder, dtype
-        self.table = encoder.encode(dataset.inputs, dtype) if dataset.modality == "table" else None
-
-    def part(self, rows: np.ndarray[Any, Any]) -> Part:
-        target, weight = self.dataset.target, self.dataset.weight
-        if self.table is None:
-            x = self.encoder.encode(self.dataset.inputs[rows], self.dtype)
-        else:
-            x = self.table[rows]
-        y = None
-        if target is not None and self.coder.task != "none":
-            y = self.coder.encode(_rows(target, rows), self.dtype)
-        w = None if weight is None else torch.from_numpy(weight[rows]).to(self.dtype)
-        return Part(x, y, rows, w)
-
-
-def _rows(values: Any, rows: np.ndarray[Any, Any]) -> Any:
-    return values.iloc[rows] if hasattr(values, "iloc") else values[rows]
-
-
-def _pair(size: int | Sequence[int] | None) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or not all(isinstance(s, int) and s > 0 for s in pair):
-        raise UsageError(f"input_size={size!r} must be a height and a width in pixels, such as (28, 28)")
-    return pair[0], pair[1]
-
-
-def _by(size: tuple[int, int] | None) -> str:
-    return "x".join(map(str, size or ()))
 
 
 def _tuples(state: dict[str, Any]) -> dict[str, Any]:
@@ -265,14 +140,22 @@ def _encoder(spec: Spec, state: dict[str, Any], folder: Path) -> TableEncoder | 
     return TableEncoder.from_json(state, transformer)
 
 
-def _raw_frame(source: Any) -> tuple[pd.DataFrame | None, int | None, str, list[str]]:
+def _open_any(source: Any) -> Dataset:
+    """A dataset with its target, or without where it has none."""
+    try:
+        return open_dataset(source)
+    except DataError:
+        return open_dataset(source, task="none")
+
+
+def _raw_frame(source: Any, missing: Sequence[str]) -> tuple[pd.DataFrame | None, int | None, str, list[str]]:
     """A frame or a table file as it is, where the source is one."""
     if isinstance(source, pd.DataFrame):
-        return source, None, "table", []
+        return without_words(source, missing), None, "table", []
     words = str(source) if isinstance(source, str | Path) else ""
     prefix, _, rest = words.partition(":")
     path = Path(rest if prefix in ("csv", "parquet") else words).expanduser()
     if prefix in ("csv", "parquet") or path.name.endswith((".csv", ".tsv", ".csv.gz", ".parquet", ".pq")):
-        frame, notes, line = read_table(path, Reading())
-        return frame, line, path.name, notes
+        frame, notes, line = read_table(path, Reading(missing=missing))
+        return without_words(frame, missing), line, path.name, notes
     return None, None, "", []

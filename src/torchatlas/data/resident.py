@@ -17,6 +17,8 @@ class Resident:
     the number of rows gives the whole part, uncopied and in its own order.
     """
 
+    draws = False  # the order has a generator of its own
+
     def __init__(self, part: Part, batch_size: int, seed: int, device: Any = "cpu"):
         if batch_size < 1 or not len(part):
             raise UsageError(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..engine.errors import DataError, UsageError
 from .arrays import from_arrays, open_npz
-from .images import open_folder
+from .images import is_image, open_folder
 from .named import NAMED, open_named
 from .reading import Reading, did_you_mean, missing_path
 from .spec import Dataset
@@ -53,7 +53,7 @@ def open_dataset(
     """
     refuse_unknown(task)
     drop = [drop] if isinstance(drop, str) else [str(name) for name in drop]
-    missing = [missing] if isinstance(missing, str) else list(missing)
+    missing = [str(missing)] if np.isscalar(missing) else [str(word) for word in missing]
     if target is not None:
         target = str(target) if np.isscalar(target) else [str(name) for name in target]
     how = Reading(target, task, group, time, drop, skip_broken, size, separator, encoding, missing)
@@ -90,6 +90,8 @@ def _open_words(source: str, how: Reading) -> Dataset:
     if path.is_dir():
         return _open_path(path, "folder", how)
     ending = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
+    if is_image(path):
+        return _open_path(path, "folder", how)
     if ending in SUFFIXES:
         return _open_path(path, SUFFIXES[ending], how)
     if path.exists():

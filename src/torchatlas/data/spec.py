@@ -65,6 +65,7 @@ class Dataset:
     weight: np.ndarray[Any, Any] | None = None  # (n,) how much each row counts
     maximum: float = 255.0  # the brightest value that a pixel can have
     formats: Mapping[str, str] = field(default_factory=dict)  # how the dates of a text column are written
+    missing: Sequence[str] = ()  # words that mean "no value" in the cells of a table
     findings: list[Finding] = field(default_factory=list)  # what the reader saw: broken files and the like
     line: int | None = None  # the line of the file that holds row 0, where rows are lines
 

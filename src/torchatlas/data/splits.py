@@ -169,7 +169,7 @@ class _Draw:
         numbers, names = _factorized(self.labels[rows])
         sizes = np.bincount(numbers)
         wanted = sizes * (count / len(rows))
-        quota = np.minimum(np.floor(wanted).astype(np.int64), sizes - 1 if len(names) > 1 else sizes)
+        quota = np.floor(wanted).astype(np.int64)
         room = (quota < sizes - (len(names) > 1)).astype(float)
         ties = generator.permutation(len(names))
         for number in sorted(ties, key=lambda n: quota[n] - wanted[n]):

@@ -1,6 +1,7 @@
 """Tables of one's own: CSV and Parquet files and DataFrames."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ def from_frame(frame: pd.DataFrame, how: Reading, name: str = "table") -> Datase
     targets = _targets(frame, how, name, notes)
     for column in [*targets, *how.drop, *(c for c in (how.group, how.time) if c)]:
         _known(frame, column, name)
+    frame = without_words(frame, how.missing)
     frame, formats, guessed = typed(frame.drop(columns=[c for c in how.drop if c not in targets]))
     target = frame[targets] if targets else None
     task = tell_task(target, how.task) if target is not None else "none"
@@ -142,8 +144,25 @@ def from_frame(frame: pd.DataFrame, how: Reading, name: str = "table") -> Datase
     formats = {c: f for c, f in formats.items() if c in inputs}
     shown = None if task == "none" or target is None else target.iloc[:, 0] if len(targets) == 1 else target
     return Dataset(
-        name, "table", inputs, shown, task, group=group, time=time, notes=notes + guessed, formats=formats
+        name,
+        "table",
+        inputs,
+        shown,
+        task,
+        group=group,
+        time=time,
+        notes=notes + guessed,
+        formats=formats,
+        missing=how.missing,
     )
+
+
+def without_words(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
+    """The frame with empty cells where it has one of the words, or numbers, that mean "no value"."""
+    if not missing:
+        return frame
+    numbers = pd.to_numeric(pd.Series(missing), errors="coerce").dropna()
+    return frame.mask(frame.isin([*missing, *numbers]))
 
 
 def _named(frame: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -158,6 +158,11 @@ class TargetCoder:
         if self.task == "classification":
             return torch.tensor(self._codes(frame.iloc[:, 0]))
         numbers = self._numbers(frame)
+        if not np.isfinite(numbers).all():
+            row, column = np.argwhere(~np.isfinite(numbers))[0]
+            raise DataError(
+                f"the target {self.names[column]!r} is missing or infinite in row {row}; fill or drop it"
+            )
         if self.task == "regression":
             numbers = (numbers - np.array(self.mean)) / np.array(self.scale)
         return torch.from_numpy(numbers).to(dtype)

@@ -41,7 +41,9 @@ def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
             return {kind: [walk(value, f"{path}/{i}") for i, value in enumerate(node)]}
         if node is None or isinstance(node, bool | int | float | str):
             return node
-        raise TypeError(f"{path} holds a {type(node).__name__}: state is tensors, numbers, strings and containers")
+        raise TypeError(
+            f"{path} holds a {type(node).__name__}: state is tensors, numbers, strings and containers"
+        )
 
     tree = walk(tree, "")
     return {key: _unshared(tensor) for key, tensor in tensors.items()}, tree
@@ -117,7 +119,9 @@ def write_state(folder: Path, state: Any) -> None:
 def unwritable(path: Path, error: OSError) -> str:
     """What to do where a file could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full: {path} could not be written. Free some space; what was saved before is intact"
+        return (
+            f"the disk is full: {path} could not be written. Free some space; what was saved before is intact"
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"no permission to write {path}. Choose another folder with --out, or change its owner or mode"
     return f"{path} could not be written: {error.strerror or error}"
@@ -129,7 +133,9 @@ def read_state(folder: Path) -> Any:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         version, sums = manifest["format"], manifest["files"]
         if version > FORMAT:
-            raise AtlasError(f"{folder} was written by a newer torchatlas (format {version}); update to read it")
+            raise AtlasError(
+                f"{folder} was written by a newer torchatlas (format {version}); update to read it"
+            )
         contents = {name: (folder / name).read_bytes() for name in (TENSORS, TREE)}
         for name, content in contents.items():
             if hashlib.sha256(content).hexdigest() != sums[name]["sha256"]:

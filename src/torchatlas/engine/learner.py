@@ -21,7 +21,9 @@ class Learner(nn.Module):
     """
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"all": ("",)}
-    scaling: ClassVar[str] = "standard"  # what images it wants: "standard", "unit" (0..1), "symmetric" (-1..1)
+    scaling: ClassVar[str] = (
+        "standard"  # what images it wants: "standard", "unit" (0..1), "symmetric" (-1..1)
+    )
     needs_target: ClassVar[bool] = True
     monitor: ClassVar[str] = "loss"  # the validation score that the best checkpoint has lowest; "" for none
 
@@ -79,6 +81,7 @@ class Source(Protocol):
     """Where batches come from. Order is a function of (seed, epoch), never of what ran before."""
 
     steps_per_epoch: int
+    draws: bool  # whether `batch` draws from the default generators: then they are seeded before each call
 
     def batch(self, step: int, turn: int, learner: Learner) -> Batch:
         """The batch of one turn of one step."""

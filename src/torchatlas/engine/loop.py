@@ -75,6 +75,7 @@ class Loop:
         self.device = next((p.device for p in learner.parameters()), torch.device("cpu"))
         self._pending: dict[str, list[Tensor]] = {}
         self._player = ""
+        self._moves = type(learner).updated is not Learner.updated
         self._turns = {}
         for player in learner.players:  # DDP wants each wrapped while only its player's parameters learn
             self._focus(player)
@@ -178,11 +179,13 @@ class Loop:
         learner, plan, step = self.learner, self.plan, self.step
         for k, player in enumerate(learner.turns(step)):
             self._focus(player)
-            reseed(self.device, plan.seed, step, k, "data")
+            if self.source.draws:
+                reseed(self.device, plan.seed, step, k, "data")
             batch = self.source.batch(step, k, learner)
             self.optimizers[player].step(self._closure(player, batch, k))  # type: ignore[arg-type]
-            with torch.no_grad():
-                learner.updated(player, step)
+            if self._moves:
+                with torch.no_grad():
+                    learner.updated(player, step)
             if player in self.schedules and not isinstance(self.schedules[player], ReduceLROnPlateau):
                 self.schedules[player].step()
         if self.average:
@@ -218,7 +221,7 @@ class Loop:
                 value = loss.detach()
                 total = value if total is None else total + value
                 if first and i == len(parts) - 1:
-                    self._log(player, {"loss": total, **logs})
+                    self._log(player, {"loss": total, **{name: log.detach() for name, log in logs.items()}})
             first = False
             gradients = [p.grad for p in self.owned[player] if p.grad is not None]
             assert total is not None
@@ -235,14 +238,18 @@ class Loop:
     def _parts(self, batch: Batch) -> list[Batch]:
         return list(zip(*(tensor.chunk(self.plan.micro) for tensor in batch), strict=True))
 
-    def _stop_not_finite(self, player: str, batch: Batch, parts: list[Batch], k: int, safe: list[Tensor]) -> None:
+    def _stop_not_finite(
+        self, player: str, batch: Batch, parts: list[Batch], k: int, safe: list[Tensor]
+    ) -> None:
         """Leave the weights and buffers as they were before this turn, and say what happened."""
         self._restore(safe)
         keys = [(self.plan.seed, self.step, k, i, "noise") for i in range(len(parts))]
         bad = next((i for i, part in enumerate(parts) if self._fails(player, part, keys[i])), 0)
         self._restore(safe)
         if self.failures is not None:
-            message = guard.leave_evidence(self.failures, self.learner, player, parts[bad], keys[bad], self.step)
+            message = guard.leave_evidence(
+                self.failures, self.learner, player, parts[bad], keys[bad], self.step
+            )
         else:
             reseed(self.device, *keys[bad])
             module, what = guard.find_source(self.learner, player, parts[bad])
@@ -265,7 +272,8 @@ class Loop:
     @torch.no_grad()
     def _update_average(self) -> None:
         assert self.average is not None and self.plan.ema is not None
-        ours, theirs = list(self.average.parameters()), list(self.learner.parameters())
+        ours: list[Tensor] = list(self.average.parameters())
+        theirs: list[Tensor] = list(self.learner.parameters())
         torch._foreach_lerp_(ours, theirs, 1 - self.plan.ema)
         for mine, new in zip(self.average.buffers(), self.learner.buffers(), strict=True):
             mine.copy_(new)
@@ -284,7 +292,7 @@ class Loop:
     def _log(self, player: str, values: Mapping[str, Tensor]) -> None:
         prefix = "" if len(self.owned) == 1 else f"{player}."
         for name, value in values.items():
-            self._pending.setdefault(prefix + name, []).append(value.detach())
+            self._pending.setdefault(prefix + name, []).append(value)
 
     def _flush(self) -> None:
         """One record line: the means since the last one, and the learning rates."""
@@ -316,7 +324,7 @@ class Loop:
         self._tell("valid", {**scores, **({"best": True} if better else {})})
         for schedule in self.schedules.values():
             if isinstance(schedule, ReduceLROnPlateau):
-                schedule.step(watched)
+                schedule.step(watched)  # type: ignore[operator]
         if self.plan.patience is not None and self.best["bad"] >= self.plan.patience:
             self.stopped = f"no improvement in {self.plan.patience} validations"
 

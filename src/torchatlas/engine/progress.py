@@ -29,7 +29,11 @@ class PlainProgress:
         elif event.kind == "note":
             print(f"{self.name}{event.values['message']}", file=self.out, flush=True)
         elif event.kind == "end":
-            print(f"{self.name}done after {event.step} steps, {event.values['seconds']} s", file=self.out, flush=True)
+            print(
+                f"{self.name}done after {event.step} steps, {event.values['seconds']} s",
+                file=self.out,
+                flush=True,
+            )
         elif event.kind in ("train", "valid"):
             self._line(event)
 

@@ -34,17 +34,25 @@ class Record:
     def rewind(self, lines: int = 0) -> None:
         """Start, or go on after the first `lines` lines: what follows them will be written again."""
         try:
-            kept = self.path.read_text().splitlines(keepends=True)[:lines] if lines and self.path.exists() else []
+            kept = (
+                self.path.read_text().splitlines(keepends=True)[:lines]
+                if lines and self.path.exists()
+                else []
+            )
             replace_durably(self.path, "".join(kept).encode())
         except OSError as error:
             raise AtlasError(unwritable(self.path, error)) from error
         self.lines = len(kept)
         if len(kept) < lines:
-            self.write({"kind": "note", "message": f"{lines - len(kept)} earlier lines of this record were lost"})
+            self.write(
+                {"kind": "note", "message": f"{lines - len(kept)} earlier lines of this record were lost"}
+            )
 
     def __call__(self, event: Event) -> None:
         if event.kind in ("train", "valid"):
-            self.write({"kind": event.kind, "step": event.step, "epoch": round(event.epoch, 4), **event.values})
+            self.write(
+                {"kind": event.kind, "step": event.step, "epoch": round(event.epoch, 4), **event.values}
+            )
 
     def write(self, line: dict[str, Any]) -> None:
         """One line, with the clock beside it."""

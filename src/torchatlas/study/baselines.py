@@ -30,7 +30,12 @@ def run_baseline(name: str, dataset: Dataset, seed: int, split: Mapping[str, Any
     """Fit a baseline on the very split that the methods get, and test it; only its result is kept."""
     recipe = Recipe(method=name, data=dataset.name, seed=seed, **split)
     card = find(CLASSICAL) if name == CLASSICAL else Card(name, "", "estimator", "")
-    how = {"test": recipe.test, "valid": recipe.valid, "split": recipe.split, "fold": recipe.fold}
+    how: dict[str, Any] = {
+        "test": recipe.test,
+        "valid": recipe.valid,
+        "split": recipe.split,
+        "fold": recipe.fold,
+    }
     prepared = sources.prepare(dataset, seed=seed, **how)
     began = time.monotonic()
     if name == CLASSICAL:

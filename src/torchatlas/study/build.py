@@ -40,7 +40,9 @@ def thing_of(card: Card, method: Any = None) -> Any:
     try:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise UsageError(f"{card.where} cannot be imported ({error}); run from its folder or set PYTHONPATH") from error
+        raise UsageError(
+            f"{card.where} cannot be imported ({error}); run from its folder or set PYTHONPATH"
+        ) from error
 
 
 def factory(card: Card, method: Any = None) -> Callable[..., Any]:
@@ -70,7 +72,9 @@ def build(recipe: Recipe, spec: Spec, method: Any = None) -> Learner:
     except (TypeError, ValueError) as error:
         raise UsageError(f"{recipe.method} cannot be built for this data: {error}") from error
     if learner.needs_target and spec.task == "none":
-        raise UsageError(f"{recipe.method} learns from a target and this data has none; say which with --target")
+        raise UsageError(
+            f"{recipe.method} learns from a target and this data has none; say which with --target"
+        )
     return learner
 
 
@@ -86,7 +90,9 @@ def _build(card: Card, spec: Spec, options: dict[str, Any], loss: str | None, me
     if inspect.isclass(thing) and issubclass(thing, Learner):
         return thing.for_data(spec, **options)
     if isinstance(thing, nn.Module) and not isinstance(thing, type):
-        raise UsageError("give the class of your network (or a function that makes one), not a module already made")
+        raise UsageError(
+            "give the class of your network (or a function that makes one), not a module already made"
+        )
     network = thing(**from_data(thing, spec), **options)
     if isinstance(network, Learner):
         return network
@@ -164,7 +170,9 @@ def make_optimizers(recipe: Recipe, learner: Learner, card: Card) -> dict[str, O
     return made
 
 
-def _make_optimizer(maker: Callable[..., Any], owned: list[nn.Parameter], name: str, options: dict[str, Any]) -> Any:
+def _make_optimizer(
+    maker: Callable[..., Any], owned: list[nn.Parameter], name: str, options: dict[str, Any]
+) -> Any:
     try:
         return maker(owned, **options)
     except RuntimeError:  # "fused" is not there for every dtype and device
@@ -174,13 +182,19 @@ def _make_optimizer(maker: Callable[..., Any], owned: list[nn.Parameter], name: 
 
 
 def _without_budget(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    return {k.removeprefix("optimizer."): v for k, v in recipe.items() if k not in ("epochs", "steps", "batch_size")}
+    return {
+        k.removeprefix("optimizer."): v
+        for k, v in recipe.items()
+        if k not in ("epochs", "steps", "batch_size")
+    }
 
 
 LENGTHS = ("T_max", "total_steps", "total_iters")  # how schedules call the number of steps they cover
 
 
-def make_schedules(recipe: Recipe, optimizers: dict[str, Optimizer], steps: int, card: Card) -> dict[str, LRScheduler]:
+def make_schedules(
+    recipe: Recipe, optimizers: dict[str, Optimizer], steps: int, card: Card
+) -> dict[str, LRScheduler]:
     """One schedule per player, stretched over the run where its length was not said."""
     text = card.name if card.kind == "schedule" else recipe.schedule
     if text is None:
@@ -195,7 +209,9 @@ def make_schedules(recipe: Recipe, optimizers: dict[str, Optimizer], steps: int,
     try:
         return {player: get(name)(optimizer, **options) for player, optimizer in optimizers.items()}
     except TypeError as error:
-        raise UsageError(f"{name} does not take these options: {error}; write {name}(step_size=100), say") from error
+        raise UsageError(
+            f"{name} does not take these options: {error}; write {name}(step_size=100), say"
+        ) from error
 
 
 def parameters_of(learner: Learner) -> int:

@@ -112,8 +112,14 @@ def load_classical(folder: Path, spec: Spec) -> Classical:
     import skops.io
 
     path = folder / "estimator.skops"
-    foreign = [t for t in skops.io.get_untrusted_types(file=path) if not t.startswith(("sklearn.", "numpy.", "scipy."))]
+    foreign = [
+        t
+        for t in skops.io.get_untrusted_types(file=path)
+        if not t.startswith(("sklearn.", "numpy.", "scipy."))
+    ]
     if foreign:
-        raise AtlasError(f"{path} holds types that scikit-learn does not make ({', '.join(foreign)}); not loaded")
+        raise AtlasError(
+            f"{path} holds types that scikit-learn does not make ({', '.join(foreign)}); not loaded"
+        )
     trusted = skops.io.get_untrusted_types(file=path)
     return Classical(skops.io.load(path, trusted=trusted), spec)

@@ -118,7 +118,9 @@ def compare(
     return summarize(folder, dataset, done, question, entries)
 
 
-def make_entries(methods: Sequence[Any], vary: Mapping[str, Sequence[Any]], settings: Mapping[str, Any]) -> list[Entry]:
+def make_entries(
+    methods: Sequence[Any], vary: Mapping[str, Sequence[Any]], settings: Mapping[str, Any]
+) -> list[Entry]:
     """One entry per method and combination of varied values; a setting goes to the methods that have it.
 
     Raises UsageError for a setting or varied key that no method has, and for two entries of one name.
@@ -134,7 +136,9 @@ def make_entries(methods: Sequence[Any], vary: Mapping[str, Sequence[Any]], sett
         mine = {key: value for key, value in everything.items() if _takes(known[id(method)], key)}
         words = " ".join(f"{key}={value}" for key, value in varied.items())
         name = card_of(method).name.rpartition(":")[2] or card_of(method).name
-        entries.append(Entry(f"{name} {words}".strip() if len(methods) > 1 or not words else words, method, mine))
+        entries.append(
+            Entry(f"{name} {words}".strip() if len(methods) > 1 or not words else words, method, mine)
+        )
     labels = [entry.label for entry in entries]
     if twice := {label for label in labels if labels.count(label) > 1}:
         raise UsageError(f"{', '.join(sorted(twice))} would be compared with itself; name each method once")
@@ -171,7 +175,9 @@ def _open_study(folder: Path, question: dict[str, Any], fresh: bool) -> None:
             before = yaml.safe_load(path.read_text())
             before.pop("versions", None)
             if before != question:
-                raise UsageError(f"{folder} holds another study; name another --out, or say --fresh to replace it")
+                raise UsageError(
+                    f"{folder} holds another study; name another --out, or say --fresh to replace it"
+                )
             return
         if any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty and holds no study; name another --out")
@@ -186,7 +192,9 @@ def _jobs(
     """Seed by seed, so that a verdict is near from early on; baselines beside the methods."""
     source = data if isinstance(data, str) else dataset
     labels = {card_of(entry.method).name for entry in entries}
-    split = {k: v for k, v in entries[0].settings.items() if k in ("split", "test", "valid", "fold", "metric")}
+    split = {
+        k: v for k, v in entries[0].settings.items() if k in ("split", "test", "valid", "fold", "metric")
+    }
     drawn = [Entry(name, name, split, baseline=True) for name in baseline_names(dataset, labels)]
     for seed in seeds:
         for entry in [*entries, *drawn]:
@@ -212,12 +220,15 @@ def _run_all(jobs: list[Job], workers: int) -> Iterator[Done]:
     if workers == 1 or len(missing) < 2:
         yield from map(run_job, missing)
         return
-    yield from Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(run_job)(job) for job in missing)
+    yield from Parallel(n_jobs=workers, return_as="generator_unordered")(
+        delayed(run_job)(job) for job in missing
+    )
 
 
 @lru_cache(maxsize=1)
 def _opened(source: str, own: tuple[tuple[str, Any], ...]) -> Dataset:
-    return sources.open_dataset(source, **{k: list(v) if isinstance(v, tuple) else v for k, v in own})
+    options: dict[str, Any] = {k: list(v) if isinstance(v, tuple) else v for k, v in own}
+    return sources.open_dataset(source, **options)
 
 
 def run_job(job: Job) -> Done:

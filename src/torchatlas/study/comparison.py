@@ -26,10 +26,10 @@ from ..engine.learner import Learner
 from ..engine.record import read_record
 from .costs import Costs, costs_of, step_seconds
 from .recipe import read_recipe
-from .resolve import card_of
-from .report.model import DataSummary, MethodResult, RunResult, StudyResult, Worst
 from .report import render
+from .report.model import DataSummary, MethodResult, RunResult, StudyResult, Worst
 from .report.numbers import as_json, results_rows
+from .resolve import card_of
 from .run import RECIPE, RECORD, RESULT, TEST, Run, load_model
 from .scores import SCORES, higher_is_better
 from .statistics import compare_all
@@ -105,7 +105,7 @@ class Comparison:
         return str(table.rename(columns=shown).to_string(index=False))
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{self.sentence}</b></p>{self.table.to_html(float_format='%.4g')}<p>report: {self.report}</p>"
+        return f"<p><b>{self.sentence}</b></p>{self.table.to_html(float_format='{:.4g}'.format)}<p>report: {self.report}</p>"
 
     def __repr__(self) -> str:
         return f"{self.text()}\n\n{self.sentence}\nreport: {self.report}"
@@ -121,16 +121,24 @@ class _Gathered:
 
 
 def summarize(
-    folder: Path, dataset: Dataset, done: Sequence["Done"], question: dict[str, Any], entries: Sequence["Entry"]
+    folder: Path,
+    dataset: Dataset,
+    done: Sequence["Done"],
+    question: dict[str, Any],
+    entries: Sequence["Entry"],
 ) -> Comparison:
     """Judge a study's runs and write `report.html`, `results.csv` and `results.json` into its folder."""
-    order = {(e, s): i for i, (s, e) in enumerate((s, e) for s in question["seeds"] for e in question["methods"])}
+    order = {
+        (e, s): i for i, (s, e) in enumerate((s, e) for s in question["seeds"] for e in question["methods"])
+    }
     gathered = [_gather(d) for d in sorted(done, key=lambda d: order.get((d.label, d.seed), len(order)))]
     metric = Counter(g.result["metric"] for g in gathered if g.result).most_common(1)[0][0]
     spec = next(_spec(g) for g in gathered if not g.done.baseline and g.result)
     own = {entry.label: entry.method for entry in entries}
     labels = [*question["methods"], *dict.fromkeys(g.done.label for g in gathered if g.done.baseline)]
-    methods = [_method([g for g in gathered if g.done.label == n], dataset, spec, metric, own.get(n)) for n in labels]
+    methods = [
+        _method([g for g in gathered if g.done.label == n], dataset, spec, metric, own.get(n)) for n in labels
+    ]
     study = StudyResult(
         title=f"{', '.join(question['methods'])} on {dataset.name}",
         question=f"Which of {', '.join(question['methods'])} is best on {dataset.name}?",
@@ -147,7 +155,6 @@ def summarize(
         command=_command(question, folder),
         environment=environment(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        warnings=[f"{g.done.label}, seed {g.done.seed} failed: {g.done.error}" for g in gathered if g.done.error],
     )
     comparison = Comparison(study, folder)
     write_study(comparison)
@@ -191,21 +198,21 @@ def _judge(
     gathered: list[_Gathered], labels: list[str], spec: Spec, metric: str, dataset: Dataset, seeds: list[int]
 ) -> Any:
     found = {(g.done.label, g.done.seed): g for g in gathered}
-    scores = {
-        name: [found[name, s].result.get("scores", {}).get(metric, np.nan) for s in seeds if (name, s) in found]
-        for name in labels
-    }
+
+    def score(name: str, seed: int) -> float:
+        run = found.get((name, seed))
+        return float(run.result.get("scores", {}).get(metric, np.nan)) if run else np.nan
+
+    scores = {name: [score(name, seed) for seed in seeds] for name in labels}
     redrawn = not len(dataset.test)
     parts = next(g.result["parts"] for g in gathered if g.result)
     kind = SCORES.get(spec.task, {}).get(metric)
     per_sample = None
     if not redrawn and kind is not None and kind.sample is not None:
         size = parts["test"]
-        rows = {
-            key: kind.sample(g.test["y"], g.test["prediction"]) if g.test else np.full(size, np.nan)
-            for key, g in found.items()
-        }
-        per_sample = {name: np.stack([rows[name, s] for s in seeds]) for name in labels}
+        nothing = np.full(size, np.nan)
+        rows = {key: kind.sample(g.test["y"], g.test["prediction"]) for key, g in found.items() if g.test}
+        per_sample = {name: np.stack([rows.get((name, s), nothing) for s in seeds]) for name in labels}
     return compare_all(
         scores,
         n_train=parts["train"],
@@ -382,11 +389,19 @@ def _command(question: dict[str, Any], folder: Path) -> str:
     """A command that repeats the study, where words can say it."""
     methods = question["methods"]
     names = list(dict.fromkeys(card_of(m["method"]).name for m in methods.values()))
-    same = [k for k in next(iter(methods.values()))["settings"] if all(k in m["settings"] for m in methods.values())]
-    words = [f"torchatlas compare {' '.join(names)} --data {question['data']} --seeds {len(question['seeds'])}"]
+    same = [
+        k
+        for k in next(iter(methods.values()))["settings"]
+        if all(k in m["settings"] for m in methods.values())
+    ]
+    words = [
+        f"torchatlas compare {' '.join(names)} --data {question['data']} --seeds {len(question['seeds'])}"
+    ]
     for key in same:
         values = list(dict.fromkeys(json.dumps(m["settings"][key]).strip('"') for m in methods.values()))
-        words.append(f"--vary '{key}={','.join(values)}'" if len(values) > 1 else f"--set '{key}={values[0]}'")
+        words.append(
+            f"--vary '{key}={','.join(values)}'" if len(values) > 1 else f"--set '{key}={values[0]}'"
+        )
     for key, value in question["data_options"].items():
         for item in value if isinstance(value, list) else [value]:
             words.append(f"--{key} {item}")

@@ -50,7 +50,8 @@ def macs(model: Learner, sample: Tensor) -> int:
 
 def latency(model: Learner | Classical, sample: Tensor) -> float:
     """Milliseconds from one prepared sample to its prediction."""
-    times, end = [], time.perf_counter() + TRIAL_SECONDS / 2
+    times: list[float] = []
+    end = time.perf_counter() + TRIAL_SECONDS / 2
     while len(times) < 50 and (time.perf_counter() < end or len(times) < 5):
         start = time.perf_counter()
         predict_tensor(model, sample)

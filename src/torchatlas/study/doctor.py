@@ -30,11 +30,15 @@ class Findings:
     def text(self) -> str:
         """As lines for a terminal."""
         versions = ", ".join(f"{name} {number}" for name, number in self.environment["versions"].items())
-        machine = f"{self.environment['cores']} cores, {self.environment['threads']} threads, device {self.device}"
+        machine = (
+            f"{self.environment['cores']} cores, {self.environment['threads']} threads, device {self.device}"
+        )
         lines = [versions, machine]
         if self.data is not None:
             lines += [f"data: {self.data}", *(f"{f.severity}: {f.message}" for f in self.findings)]
-            lines += ["nothing is wrong with it"] if not any(f.severity != "note" for f in self.findings) else []
+            lines += (
+                ["nothing is wrong with it"] if not any(f.severity != "note" for f in self.findings) else []
+            )
         return "\n".join(lines)
 
 

@@ -33,7 +33,9 @@ class Show:
             self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         if self._thread is not None and self._live is not None:
             self._thread.join()
@@ -47,15 +49,24 @@ class Show:
         words = f"failed: {error}" if error else _score(folder)
         self.states[label, seed] = words if not error else "failed"
         if self.how == "lines" or (error and self.how == "live"):
-            print(f"[{self._count}/{len(self.runs)}] {label}, seed {seed}: {words}", file=sys.stderr, flush=True)
+            print(
+                f"[{self._count}/{len(self.runs)}] {label}, seed {seed}: {words}", file=sys.stderr, flush=True
+            )
         elif self.how == "json":
-            line = {"event": "failed" if error else "run", "method": label, "seed": seed, "folder": str(folder)}
+            line = {
+                "event": "failed" if error else "run",
+                "method": label,
+                "seed": seed,
+                "folder": str(folder),
+            }
             print(json.dumps({**line, **({"error": error} if error else {})}), flush=True)
 
     def _watch(self) -> None:
         while not self._stop.wait(0.5):
             for label, seed, folder in self.runs:
-                if not self.states[label, seed].startswith(("failed", "test")) and (line := _last_line(folder)):
+                if not self.states[label, seed].startswith(("failed", "test")) and (
+                    line := _last_line(folder)
+                ):
                     self.states[label, seed] = f"epoch {line.get('epoch', 0):.0f}"
             if self._live is not None:
                 self._live.update(self._table())
@@ -64,7 +75,9 @@ class Show:
         from rich.table import Table
 
         seeds = sorted({seed for _, seed, _ in self.runs})
-        table = Table("method", *(f"seed {seed}" for seed in seeds), title=f"{self._count} of {len(self.runs)} runs")
+        table = Table(
+            "method", *(f"seed {seed}" for seed in seeds), title=f"{self._count} of {len(self.runs)} runs"
+        )
         for label in dict.fromkeys(label for label, _, _ in self.runs):
             table.add_row(label, *(self.states.get((label, seed), "") for seed in seeds))
         return table

@@ -39,11 +39,18 @@ def run_report(run: Run, dataset: Any = None) -> RunReport:
     """Everything that a run's report says."""
     assert run.folder is not None, "a run that kept nothing has no report"
     if not run.result:
-        raise AtlasError(f"{run.folder} is not finished; go on with it: torchatlas train --resume {run.folder}")
+        raise AtlasError(
+            f"{run.folder} is not finished; go on with it: torchatlas train --resume {run.folder}"
+        )
     dataset = dataset if dataset is not None else _reopened(run)
     metric = run.result["metric"]
     result = RunResult(
-        run.recipe.seed, run.scores, curve_of(run.folder), None, run.result["steps"], run.result["clock"]["seconds"]
+        run.recipe.seed,
+        run.scores,
+        curve_of(run.folder),
+        None,
+        run.result["steps"],
+        run.result["clock"]["seconds"],
     )
     if run.test and dataset is not None:
         result = run_result(result, run.test, dataset, run.spec)
@@ -108,4 +115,3 @@ def _write(path: Path, text: str) -> None:
         replace_durably(path, text.encode())
     except OSError as error:
         raise AtlasError(unwritable(path, error)) from error
-

@@ -16,7 +16,9 @@ from .recipe import SETTABLE, Recipe, first_problem
 FROM_DATA = ("self", "spec", "num_classes", "in_channels", "in_features", "network")  # not the user's to say
 
 
-def resolve(method: Any, data: str, settings: Mapping[str, Any], *, own: Mapping[str, Any] | None = None) -> Recipe:
+def resolve(
+    method: Any, data: str, settings: Mapping[str, Any], *, own: Mapping[str, Any] | None = None
+) -> Recipe:
     """A recipe from a method's name (or class), its card's defaults and the user's settings.
 
     A setting is a field of the recipe, `optimizer.KEY` for the optimizer's options, or an option of the method.
@@ -41,11 +43,19 @@ def resolve(method: Any, data: str, settings: Mapping[str, Any], *, own: Mapping
             fields.pop(name, None)
     elif not {"epochs", "steps"} & set(fields):
         fields["epochs"] = 30
-    if "optimizer" in settings and "lr" not in settings and settings["optimizer"] != card.recipe.get("optimizer"):
+    if (
+        "optimizer" in settings
+        and "lr" not in settings
+        and settings["optimizer"] != card.recipe.get("optimizer")
+    ):
         fields.pop("lr", None)  # a learning rate chosen for another optimizer is worth nothing
         optimizer_options = {k: v for k, v in optimizer_options.items() if f"optimizer.{k}" in settings}
     try:
-        more = {"options": options, "optimizer_options": optimizer_options, "data_options": dict(own or {})}
+        more: dict[str, Any] = {
+            "options": options,
+            "optimizer_options": optimizer_options,
+            "data_options": dict(own or {}),
+        }
         return Recipe(method=card.name, data=data, **more, **fields)
     except ValidationError as error:
         raise UsageError(first_problem(error)) from error
@@ -56,7 +66,9 @@ def _unknown(method: str, key: str, takes: Iterable[str]) -> str:
     near = get_close_matches(key, names, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     own = ", ".join(takes) or "none"
-    return f"{method} has no option {key!r}{hint}\nits own options: {own}\nof every run: {', '.join(SETTABLE)}"
+    return (
+        f"{method} has no option {key!r}{hint}\nits own options: {own}\nof every run: {', '.join(SETTABLE)}"
+    )
 
 
 def card_of(method: Any) -> Card:

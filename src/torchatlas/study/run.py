@@ -79,7 +79,7 @@ class Run:
         reseed(device, seed, "sample")
         self.model.eval()
         with torch.no_grad():
-            return self.preparation.restore(self.model.sample(count).cpu())  # type: ignore[no-any-return]
+            return self.preparation.restore(self.model.sample(count).cpu())
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {value:.4g}" for name, value in self.scores.items())
@@ -115,10 +115,14 @@ def load(folder: str | Path, device: str = "auto") -> Run:
     """
     folder = Path(folder)
     if not (folder / RECIPE).exists():
-        raise AtlasError(f"{folder} is not a run: it has no {RECIPE}. A run is the folder that train --out wrote")
+        raise AtlasError(
+            f"{folder} is not a run: it has no {RECIPE}. A run is the folder that train --out wrote"
+        )
     recipe = read_recipe(folder / RECIPE)
     preparation = sources.Preparation.load(folder / "preparation")
-    run = Run(recipe, load_model(folder, recipe, preparation.spec, device), preparation, preparation.spec, folder)
+    run = Run(
+        recipe, load_model(folder, recipe, preparation.spec, device), preparation, preparation.spec, folder
+    )
     if (folder / RESULT).exists():
         run.result = json.loads((folder / RESULT).read_text())
         run.scores = run.result.get("scores", {})
@@ -141,7 +145,9 @@ def load_model(
     found = Store(folder / "checkpoints").newest(notes.append)
     if found is None:
         why = f" ({'; '.join(notes)})" if notes else ""
-        raise AtlasError(f"{folder} has no sound checkpoint{why}; train it again: torchatlas train {folder / RECIPE}")
+        raise AtlasError(
+            f"{folder} has no sound checkpoint{why}; train it again: torchatlas train {folder / RECIPE}"
+        )
     state = found[1]
     weights = state["best"].get("learner") if state["best"] else state["average"]
     learner.load_state_dict(weights or state["learner"])

@@ -26,7 +26,9 @@ def write_samples(samples: Any, path: Path) -> Path:
             grid_image(samples).save(path)
         else:
             fits = ".csv or .npz" if table else ".png or .npz"
-            raise UsageError(f"these samples cannot be written as {path.suffix or 'that'}; say --out with {fits}")
+            raise UsageError(
+                f"these samples cannot be written as {path.suffix or 'that'}; say --out with {fits}"
+            )
     except OSError as error:
         raise AtlasError(unwritable(path, error)) from error
     return path

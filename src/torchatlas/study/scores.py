@@ -28,12 +28,12 @@ def _hit(y: Array, p: Array) -> Array:
 
 def _log_loss(y: Array, p: Array) -> Array:
     chosen = np.take_along_axis(p, y[:, None], 1)[:, 0]
-    return -np.log(np.clip(chosen, np.finfo(p.dtype).tiny, 1))  # type: ignore[no-any-return]
+    return -np.log(np.clip(chosen, np.finfo(p.dtype).tiny, 1))
 
 
 def _label_loss(y: Array, p: Array) -> Array:
     p = np.clip(p, 1e-12, 1 - 1e-12)
-    return -(y * np.log(p) + (1 - y) * np.log1p(-p)).mean(1)  # type: ignore[no-any-return]
+    return -(y * np.log(p) + (1 - y) * np.log1p(-p)).mean(1)
 
 
 def _classes(p: Array) -> list[int]:
@@ -70,7 +70,9 @@ SCORES: dict[str, dict[str, Score]] = {
             lambda y, p: float(((p > 0.5) == y).mean()), True, lambda y, p: ((p > 0.5) == y).mean(1)
         ),
         "exact_match": Score(
-            lambda y, p: float(((p > 0.5) == y).all(1).mean()), True, lambda y, p: ((p > 0.5) == y).all(1).astype(float)
+            lambda y, p: float(((p > 0.5) == y).all(1).mean()),
+            True,
+            lambda y, p: ((p > 0.5) == y).all(1).astype(float),
         ),
         "log_loss": Score(lambda y, p: float(_label_loss(y, p).mean()), False, _label_loss),
     },

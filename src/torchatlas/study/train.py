@@ -111,11 +111,18 @@ def _fresh_folder(recipe: Recipe) -> Path:
 
 def dataset_stem(data: str) -> str:
     """A short name for a folder: "csv:/a/b.csv" -> "b"."""
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data.rpartition(":")[2]).stem) or "data"
+    return (
+        "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data.rpartition(":")[2]).stem) or "data"
+    )
 
 
 def resume(
-    folder: str | Path, data: Any = None, *, method: Any = None, listeners: Sequence[Listener] = (), **more: Any
+    folder: str | Path,
+    data: Any = None,
+    *,
+    method: Any = None,
+    listeners: Sequence[Listener] = (),
+    **more: Any,
 ) -> Run:
     """Go on with a run from its newest sound checkpoint, as if it had never stopped.
 
@@ -128,7 +135,9 @@ def resume(
     recipe = read_recipe(folder / RECIPE)
     budget = {key: value for key, value in more.items() if value is not None}
     if set(budget) - {"epochs", "steps", "minutes"}:
-        raise UsageError("a resumed run keeps its recipe; only --epochs, --steps and --minutes can be said anew")
+        raise UsageError(
+            "a resumed run keeps its recipe; only --epochs, --steps and --minutes can be said anew"
+        )
     if budget:
         recipe = recipe.model_copy(update={"epochs": None, "steps": None, "minutes": None, **budget})
     dataset = sources.open_dataset(recipe.data if data is None else data, **recipe.data_options)
@@ -165,7 +174,7 @@ def run_recipe(
         )
         facts: dict[str, Any] = {"steps": 0, "parameters": None, "seconds": time.monotonic() - began}
         if folder is not None:
-            save_classical(model, folder / "model")  # type: ignore[arg-type]
+            save_classical(model, folder / "model")
     else:
         loop = make_loop(recipe, prepared, card, folder, listeners, method)
         if not going_on or not loop.resume():
@@ -188,7 +197,9 @@ def run_recipe(
 def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) -> sources.Prepared:
     """Split and prepared as the recipe and the method want it."""
     classical = is_classical(card)
-    size = wanted_size(card, recipe.options, method) if dataset.modality == "image" and not classical else None
+    size = (
+        wanted_size(card, recipe.options, method) if dataset.modality == "image" and not classical else None
+    )
     prepared = sources.prepare(
         dataset,
         seed=recipe.seed,
@@ -215,7 +226,8 @@ def fingerprint(dataset: Dataset) -> str:
         if isinstance(values, pd.DataFrame | pd.Series):
             digest.update(pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes())
         elif values is not None:
-            digest.update(np.ascontiguousarray(values).tobytes() if values.dtype != object else repr(values.tolist()).encode())
+            plain = values.dtype != object
+            digest.update(np.ascontiguousarray(values).tobytes() if plain else repr(values.tolist()).encode())
     return digest.hexdigest()
 
 
@@ -240,7 +252,8 @@ def _first_rows(part: Part | None, count: int) -> Part | None:
 def _open_folder(folder: Path, recipe: Recipe, prepared: sources.Prepared, going_on: bool) -> None:
     if not going_on and (folder / RECIPE).exists():
         raise AtlasError(
-            f"{folder} already holds a run; go on with it (torchatlas train --resume {folder}) or name another --out"
+            f"{folder} already holds a run; go on with it (torchatlas train --resume {folder}), "
+            "or name another --out"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

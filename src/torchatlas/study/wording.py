@@ -69,7 +69,7 @@ def difference_text(value: float, metric: str, *, signed: bool = False) -> str:
     if not is_share(metric):
         text = plain(value, 3)
     else:
-        points = 100 * value
+        points = 100 * value + 0.0  # no minus before zero
         text = f"{points:.1f}" if abs(points) >= 0.095 or points == 0 else f"{points:.2f}"
         text = text.replace("-", MINUS)
     return f"+{text}" if signed and value > 0 else text
@@ -120,7 +120,7 @@ def _leader(verdict: "Verdict", alive: list[str]) -> str:
     told = f"{best} leads with {score}, but no difference shown between it and"
     if len(tied) == 1:
         return f"{told} {tied[0].second} ({size}{bounds})."
-    names = _list([p.second for p in tied]) if len(tied) <= MANY else f"{len(tied)} others"
+    names = _list([p.second for p in tied], "or") if len(tied) <= MANY else f"{len(tied)} others"
     return f"{told} {names} (nearest: {size}{bounds})."
 
 
@@ -179,5 +179,5 @@ def _are(words: list[str]) -> str:
     return "is" if len(words) == 1 else "are"
 
 
-def _list(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _list(words: list[str], last: str = "and") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"

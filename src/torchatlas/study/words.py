@@ -10,7 +10,7 @@ from ..engine.errors import UsageError
 
 
 def parse_value(text: str) -> Any:
-    """The value of a `KEY=VALUE`: a literal, true/false/none, or a name, with options if any: `sgd(lr=0.1)`."""
+    """A `KEY=VALUE`'s value: a literal, true/false/none, or a name, with options if any: `sgd(lr=0.1)`."""
     plain = {"true": True, "false": False, "none": None, "null": None}
     if text.lower() in plain:
         return plain[text.lower()]
@@ -56,7 +56,7 @@ def choice(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def part(value: Any) -> Any:
-    """An option's value: `"leaky_relu(negative_slope=0.2)"` becomes a callable that makes one; others stay."""
+    """An option's value; `"leaky_relu(negative_slope=0.2)"` becomes a callable that makes one."""
     if not isinstance(value, str) or "(" not in value:
         return value
     name, options = choice(value)

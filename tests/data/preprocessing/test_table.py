@@ -14,11 +14,11 @@ def fitted(frame, rows=None, scaling="standard"):
 
 
 def test_numbers_are_filled_marked_and_scaled_by_the_training_rows():
-    frame = pd.DataFrame({"a": [1.0, 3.0, np.nan, 100.0]})
-    encoder = fitted(frame, rows=[0, 1, 2])
-    filled = np.array([1, 3, 2])  # the median of 1 and 3
-    expected = (np.array([1, 3, 2, 100]) - filled.mean()) / filled.std()
-    mark = (np.array([0, 0, 1, 0]) - 1 / 3) / np.sqrt(2 / 9)
+    frame = pd.DataFrame({"a": [1.0, 2.0, 6.0, np.nan, 100.0]})
+    encoder = fitted(frame, rows=[0, 1, 2, 3])
+    filled = np.array([1, 2, 6, 2])  # the median of 1, 2 and 6
+    expected = (np.array([1, 2, 6, 2, 100]) - filled.mean()) / filled.std()
+    mark = (np.array([0, 0, 0, 1, 0]) - 1 / 4) / np.sqrt(3 / 16)
     np.testing.assert_allclose(encoder.encode(frame), np.stack([expected, mark], 1), rtol=1e-6)
     assert encoder.names == ("a", "missing a")
 
@@ -71,7 +71,9 @@ def test_other_scalings_stay_in_their_range(scaling, low):
 
 def test_new_data_is_checked_by_name(people):
     encoder = fitted(people.drop(columns="y"))
-    with pytest.raises(DataError, match=r"lacks the columns 'city'; did you mean 'City'.*does not know: City"):
+    with pytest.raises(
+        DataError, match=r"lacks the columns 'city'; did you mean 'City'.*does not know: City"
+    ):
         encoder.encode(people.rename(columns={"city": "City"}))
     people["age"] = people["age"].astype(object)
     people.loc[7, "age"] = "old"

@@ -75,3 +75,16 @@ def test_markup_escapes_texts_and_attributes():
         '<td title="&quot;x&quot;" class="n" hidden>a &lt; b</td>'
     )
     assert join([None, "&", Html("<br>"), [1, "é"]]) == "&amp;<br>1é"
+
+
+@pytest.mark.parametrize(
+    ("created", "text"),
+    [
+        ("2026-11-20T13:12:40+00:00", " · 2026-11-20 13:12 UTC"),
+        ("2026-11-20 12:40", " · 2026-11-20 12:40"),
+        ("yesterday", " · yesterday"),
+        (None, None),
+    ],
+)
+def test_days(created, text):
+    assert parts.day(created) == text

@@ -90,7 +90,7 @@ class SoftmaxRegression(nn.Module):
     year=1958,
     paper="Cox, The regression analysis of binary sequences, JRSS-B 20",
     topics=("classification",),
-    recipe={"optimizer": "adam", "lr": 0.03, "batch_size": 64, "epochs": 60},
+    recipe={"optimizer": "adam", "lr": 0.01, "batch_size": 64, "epochs": 60},
     tiny={"in_features": 12, "num_classes": 2},
     figures={"parameters": 785, "at": {"in_features": 784}},
 )
@@ -136,8 +136,8 @@ class Perceptron(nn.Module):
 
     For each class, with labels $y = \pm 1$: if $y (w \cdot x + b) \le 0$, then $w \leftarrow w + \eta y x$
     and $b \leftarrow b + \eta y$. That is plain SGD, one sample at a time, on `perceptron_loss`. Weights
-    start at zero, so the rate $\eta$ only scales them. On two classes of margin $\gamma$ and radius $R$ there are at
-    most $(R / \gamma)^2$ corrections (Novikoff 1962); without a margin they never end.
+    start at zero, so the rate $\eta$ only scales them. On two classes of margin $\gamma$ and radius $R$
+    there are at most $(R / \gamma)^2$ corrections (Novikoff 1962); without a margin they never end.
     The outputs are scores, not probabilities: use their order.
     Shapes: (batch, ...) with `in_features` numbers per sample -> scores (batch, num_classes).
     """

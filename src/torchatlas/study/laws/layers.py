@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...cards.card import Card
-from ...cards.reader import create
+from ...cards.reader import get
 from .law import Check, close, draw, must, tiny
 
 SHAPE = (3, 4, 6, 4)  # four channels, and four numbers in the last dimension: every `tiny` layer takes it
@@ -52,7 +52,7 @@ LAWS: tuple[Check, ...] = (keeps_the_batch, samples_stand_alone, gradient_is_rig
 def _filled(card: Card, seed: int) -> Tensor:
     torch.manual_seed(seed)  # PyTorch's `sparse_` takes the places of its zeros from the global generator
     tensor = torch.full((40, 30), torch.nan)
-    got = create(card.name, **card.tiny)(tensor, generator=torch.Generator().manual_seed(seed))
+    got = get(card.name)(tensor, **card.tiny, generator=torch.Generator().manual_seed(seed))
     must(got is tensor, f"{card.name} does not fill the tensor that it is given")
     return tensor
 

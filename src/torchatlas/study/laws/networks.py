@@ -17,8 +17,8 @@ OVERFIT_STEPS = 500
 
 def setting(card: Card) -> dict[str, Any]:
     """The constructor's words for the laws: the card's `tiny`, and small numbers for what it leaves open."""
-    words = inspect.signature(get(card.name)).parameters
-    needed = {word for word, p in words.items() if p.default is p.empty}
+    signature = inspect.signature(get(card.name)).parameters
+    needed = {word for word, p in signature.items() if p.default is p.empty}
     return {word: value for word, value in FALLBACKS.items() if word in needed} | dict(card.tiny)
 
 
@@ -29,11 +29,16 @@ def build(card: Card, seed: int = 0, **options: Any) -> Any:
         return create(card.name, **{**setting(card), **options})
 
 
+def words(card: Card) -> dict[str, Any]:
+    """All words of the constructor with their values in the laws' setting."""
+    signature = inspect.signature(get(card.name)).parameters
+    return {word: p.default for word, p in signature.items()} | setting(card)
+
+
 def input_shape(card: Card) -> tuple[int, ...]:
     """The shape of one input that the laws' setting takes."""
-    words = inspect.signature(get(card.name)).parameters
-    known = {k: p.default for k, p in words.items() if p.default is not p.empty} | setting(card)
-    if "in_features" in words:
+    known = words(card)
+    if "in_features" in known:
         return (known["in_features"],)
     return (known.get("in_channels", 1), *known.get("input_size", (32, 32)))
 
@@ -64,7 +69,7 @@ def learner(card: Card, net: nn.Module) -> Supervised:
 def shapes_fit(card: Card) -> None:
     """Any batch size gives one row of outputs per sample; features come before them."""
     net = build(card).eval()
-    outputs = setting(card).get("num_classes") or net(example(card, 1)).shape[1]
+    outputs = words(card).get("num_classes", net(example(card, 1)).shape[1])
     for count in (1, 2, 5):
         x = example(card, count)
         must(net(x).shape == (count, outputs), f"{card.name} made {tuple(net(x).shape)} of {count} samples")
@@ -73,7 +78,7 @@ def shapes_fit(card: Card) -> None:
 
 def other_sizes_fit(card: Card) -> None:
     """A larger and not square input works when the network is told of it."""
-    if "input_size" not in inspect.signature(get(card.name)).parameters:
+    if "input_size" not in words(card):
         return
     channels, height, width = input_shape(card)
     size = (height + 4, width + 10)

@@ -39,9 +39,7 @@ def _head(study: StudyResult) -> Html:
     first, dot, rest = study.verdict.sentence.replace(" %", "\N{NO-BREAK SPACE}%").partition(". ")
     verdict = tag("p", first + ("." if dot else ""), class_="verdict")
     more = tag("p", rest, class_="more") if rest else None
-    kicker = tag(
-        "p", "torchatlas comparison", f" · {study.created}" if study.created else None, class_="kicker"
-    )
+    kicker = tag("p", "torchatlas comparison", parts.day(study.created), class_="kicker")
     title = [tag("h1", study.title), tag("p", study.question, class_="question")]
     return tag("header", kicker, title, verdict, more, parts.alerts(study.warnings))
 
@@ -235,7 +233,8 @@ def _pairs(view: View) -> Html | None:
     for p in study.verdict.pairs:
         low, high = (difference_text(v, study.metric, signed=True) for v in (p.low, p.high))
         size = f"{difference_text(p.difference, study.metric, signed=True)}{unit(study.metric, p.difference)}"
-        said = "shown" if p.real else "no difference shown" if math.isfinite(p.p) else "no test possible"
+        said = "difference shown" if p.real else "no difference shown"
+        said = said if math.isfinite(p.p) else "no test possible"
         names = f"{p.first} − {p.second}"
         rows.append(
             [names, size, f"{low} to {high}", p_text(p.p).lstrip("= "), p_text(p.p_holm).lstrip("= "), said]

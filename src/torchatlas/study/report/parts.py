@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -157,9 +158,17 @@ def closing(recipe: str, command: str, environment: dict[str, Any]) -> list[Html
         short = recipe.count("\n") <= LINES
         found.append(section("recipe", "Recipe", tag("details", told, tag("pre", recipe), open=short)))
     if environment:
-        told = facts([(str(key), _plain(value)) for key, value in environment.items()])
+        told = facts([(str(key), _plain(value)) for key, value in environment.items() if value])
         found.append(section("environment", "Environment", told))
     return found
+
+
+def day(created: str | None) -> str | None:
+    """When it was made: an ISO time in short, anything else as it is."""
+    try:
+        return datetime.fromisoformat(created).strftime(" · %Y-%m-%d %H:%M %Z").rstrip() if created else None
+    except ValueError:
+        return f" · {created}"
 
 
 def seconds_text(value: float | None) -> str:

@@ -25,7 +25,7 @@ def render_run(report: RunReport) -> str:
 
 
 def _head(report: RunReport, run: RunResult) -> Html:
-    kicker = tag("p", "torchatlas run", f" · {report.created}" if report.created else None, class_="kicker")
+    kicker = tag("p", "torchatlas run", parts.day(report.created), class_="kicker")
     label, metric, value = (
         report.method.label,
         metric_text(report.metric),

@@ -1,0 +1,149 @@
+"""Preparing data: checked, split, fitted on the training part and ready for a learner."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ..engine.errors import DataError, UsageError
+from .checks import check, check_split
+from .preparation import Preparation
+from .preprocessing import ImageEncoder, TableEncoder
+from .reading import did_you_mean, listed
+from .spec import Dataset, Finding, Part, Spec
+from .splits import split as draw_split
+from .targets import TargetCoder
+
+SCALINGS = ("standard", "unit", "symmetric")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data ready for a learner; `valid` and `test` are None where their share is 0."""
+
+    spec: Spec
+    train: Part
+    valid: Part | None
+    test: Part | None
+    preparation: Preparation
+    notes: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def prepare(
+    dataset: Dataset,
+    *,
+    seed: int,
+    input_size: int | Sequence[int] | None = None,
+    wanted_by: str = "the network",
+    scaling: str = "standard",
+    test: float = 0.2,
+    valid: float = 0.15,
+    split: str = "auto",
+    fold: tuple[int, int] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Prepared:
+    """Check, split, fit on the training part and encode; data with errors is refused with all of them.
+
+    `test` is a share of all rows (an official test part stays as it is), `valid` of those left. Images are
+    resized to `input_size`, which `wanted_by` asks for. See `splits.split` for `split` and `fold`.
+    """
+    if scaling not in SCALINGS:
+        raise UsageError(
+            f"there is no scaling {scaling!r}{did_you_mean(scaling, SCALINGS)} ({listed(SCALINGS)})"
+        )
+    findings = refuse(dataset)
+    parts = draw_split(dataset, seed=seed, test=test, valid=valid, way=split, fold=fold)
+    notes = [*dataset.notes, *parts.notes]
+    encoder = _fitted(dataset, parts.train, scaling, input_size, wanted_by)
+    notes += _encoder_notes(dataset, encoder, wanted_by)
+    coder = TargetCoder.fit(dataset, parts.train)
+    make = _Maker(dataset, encoder, coder, dtype)
+    train = make.part(parts.train)
+    spec = Spec(
+        dataset.modality,
+        encoder.shape,
+        coder.task,
+        len(coder.classes),
+        coder.classes,
+        coder.counts(train.y),
+        scaling,
+    )
+    for name, rows in (("validation", parts.valid), ("test", parts.test)):
+        if len(rows) and not (name == "test" and len(dataset.test)):
+            findings += check_split(dataset, parts.train, rows, name)
+    valid_part, test_part = (make.part(rows) if len(rows) else None for rows in (parts.valid, parts.test))
+    preparation = Preparation(spec, encoder, coder, dtype, tuple(dataset.missing))
+    return Prepared(spec, train, valid_part, test_part, preparation, notes, findings)
+
+
+def _fitted(
+    dataset: Dataset, rows: np.ndarray[Any, Any], scaling: str, input_size: Any, wanted_by: str
+) -> TableEncoder | ImageEncoder:
+    if dataset.modality == "image":
+        return ImageEncoder.fit(dataset, rows, _pair(input_size), scaling)
+    if input_size is not None:
+        raise UsageError(
+            f"{wanted_by} wants images of {_by(_pair(input_size))}, but {dataset.name} is a table"
+        )
+    return TableEncoder.fit(dataset, rows, scaling)
+
+
+def _encoder_notes(dataset: Dataset, encoder: TableEncoder | ImageEncoder, wanted_by: str) -> list[str]:
+    """What the reader of a report must know of the inputs' way into the model."""
+    if isinstance(encoder, ImageEncoder):
+        sizes = f"from {_by(encoder.raw)} to {_by(encoder.size)}"
+        return [f"images resized {sizes}, as {wanted_by} wants"] if encoder.size != encoder.raw else []
+    used = {column.name for column in encoder.columns}
+    gone = [str(name) for name in pd.DataFrame(dataset.inputs) if name not in used]
+    return [f"columns left out, as they are empty, constant or name the rows: {listed(gone)}"] if gone else []
+
+
+def refuse(dataset: Dataset) -> list[Finding]:
+    """The findings on a dataset that can be learned from; a DataError with all errors of one that cannot."""
+    findings = check(dataset)
+    errors = [finding.message for finding in findings if finding.severity == "error"]
+    if errors:
+        more = [f"and {len(errors) - 10} more errors"] * (len(errors) > 10)
+        raise DataError("\n".join([*errors[:10], *more]))
+    return findings
+
+
+class _Maker:
+    """Parts of one dataset."""
+
+    def __init__(self, dataset: Dataset, encoder: Any, coder: TargetCoder, dtype: torch.dtype):
+        self.dataset, self.encoder, self.coder, self.dtype = dataset, encoder, coder, dtype
+        self.table = encoder.encode(dataset.inputs, dtype) if dataset.modality == "table" else None
+
+    def part(self, rows: np.ndarray[Any, Any]) -> Part:
+        target, weight = self.dataset.target, self.dataset.weight
+        if self.table is None:
+            x = self.encoder.encode(self.dataset.inputs[rows], self.dtype)
+        else:
+            x = self.table[rows]
+        y = None
+        if target is not None and self.coder.task != "none":
+            y = self.coder.encode(_rows(target, rows), self.dtype)
+        w = None if weight is None else torch.from_numpy(weight[rows]).to(self.dtype)
+        return Part(x, y, rows, w)
+
+
+def _rows(values: Any, rows: np.ndarray[Any, Any]) -> Any:
+    return values.iloc[rows] if hasattr(values, "iloc") else values[rows]
+
+
+def _pair(size: int | Sequence[int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(s, int) and s > 0 for s in pair):
+        raise UsageError(f"input_size={size!r} must be a height and a width in pixels, such as (28, 28)")
+    return pair[0], pair[1]
+
+
+def _by(size: tuple[int, int] | None) -> str:
+    return "x".join(map(str, size or ()))

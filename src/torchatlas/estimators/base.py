@@ -1,0 +1,127 @@
+"""What both estimators share: parameters, checked rows, fitting, and the outputs for new rows."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from torch import nn
+
+from ..cards.reader import UnknownName
+from ..data.spec import Dataset, Part, Spec, Task
+from ..data.splits import split
+from ..engine.environment import pick_device
+from ..engine.errors import AtlasError, Interrupted
+from ..engine.learner import Learner
+from ..study.run import predict_tensor
+from .inputs import Array, Inputs
+from .training import Method, make_recipe, train_learner
+
+CHUNK = 1024  # rows that are predicted at once
+NAMED = ("epochs", "batch_size", "optimizer", "lr", "patience")
+
+
+class AbstractAtlasEstimator(BaseEstimator):
+    """A network of the catalog, or one's own, as a scikit-learn estimator."""
+
+    def __init__(
+        self,
+        network: str | Callable[..., nn.Module] = "mlp",
+        *,
+        options: Mapping[str, Any] | None = None,
+        epochs: float | None = None,
+        batch_size: int | None = None,
+        optimizer: str | None = None,
+        lr: float | None = None,
+        patience: int | None = None,
+        standardize: bool = True,
+        input_shape: Sequence[int] | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.network = network
+        self.options = options
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.lr = lr
+        self.patience = patience
+        self.standardize = standardize
+        self.input_shape = input_shape
+        self.device = device
+        self.random_state = random_state
+
+    @property
+    def network_(self) -> nn.Module:
+        """The trained network."""
+        check_is_fitted(self, "learner_")
+        network: nn.Module = getattr(self.learner_, "network", self.learner_)
+        return network
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "learner_" in state:  # so that what an accelerator trained can be read where there is none
+            state["learner_"] = copy.deepcopy(state["learner_"]).cpu()
+        return state
+
+    def _read(self, X: Any, y: Any, sample_weight: Any, numeric: bool) -> tuple[Array, Array, Array | None]:
+        """Checked arrays, without the rows that weigh nothing."""
+        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=numeric)
+        if sample_weight is None:
+            return X, y, None
+        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        kept = weight > 0
+        if not kept.any():
+            raise ValueError("every sample weight is zero: no row is left to learn from")
+        return X[kept], y[kept], weight[kept]
+
+    def _fit(self, X: Array, y: Array, weight: Array | None, task: Task, classes: Sequence[Any]) -> Self:
+        """Train on checked rows; targets are class numbers (n,), or values (n, k)."""
+        try:
+            return self._train(X, y, weight, task, tuple(map(str, classes)))
+        except Interrupted as error:
+            raise KeyboardInterrupt(str(error)) from error
+        except (AtlasError, UnknownName) as error:
+            raise ValueError(str(error)) from error
+
+    def _train(self, X: Array, y: Array, weight: Array | None, task: Task, classes: tuple[str, ...]) -> Self:
+        said = {name: value for name in NAMED if (value := getattr(self, name)) is not None}
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        said |= {"seed": seed, "device": self.device}
+        method = Method.of(self.network)
+        recipe = make_recipe(self.network, len(X), said, self.options or {})
+        cut = split(Dataset("the data", "table", X, y, task), seed=seed, test=0.0, valid=recipe.valid)
+        shape = None if self.input_shape is None else tuple(self.input_shape)
+        self.inputs_ = Inputs(
+            X[cut.train],
+            None if weight is None else weight[cut.train],
+            standardize=self.standardize,
+            shape=shape,
+            size=method.image_size(recipe.options, shape is not None),
+        )
+        double = X.dtype == np.float64 and pick_device(self.device).type != "mps"
+        dtype = torch.float64 if double else torch.float32
+
+        def part(rows: Array) -> Part:
+            targets = torch.tensor(y[rows], dtype=torch.long if task == "classification" else dtype)
+            weights = None if weight is None else torch.tensor(weight[rows], dtype=dtype)
+            return Part(self.inputs_.encode(X[rows], dtype), targets, rows, weights)
+
+        train, valid = part(cut.train), part(cut.valid) if len(cut.valid) else None
+        spec = Spec("image" if shape else "table", tuple(train.x.shape[1:]), task, len(classes), classes)
+        done = train_learner(recipe, method, spec, train, valid)
+        self.learner_: Learner = done.learner
+        self.n_iter_, self.history_ = done.steps, done.history
+        return self
+
+    def _outputs(self, X: Any) -> Array:
+        """The network's outputs for raw rows: probabilities, or standardised values."""
+        check_is_fitted(self, "learner_")
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        dtype = next(self.learner_.parameters()).dtype
+        inputs = (self.inputs_.encode(X[start : start + CHUNK], dtype) for start in range(0, len(X), CHUNK))
+        return np.concatenate([predict_tensor(self.learner_, x).numpy() for x in inputs])
