@@ -1,7 +1,7 @@
 """What both estimators share: parameters, checked rows, fitting, and the outputs for new rows."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -43,6 +43,21 @@ class AbstractAtlasEstimator(BaseEstimator):
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ):
+        """What is not said (None) is what the network's card says.
+
+        network: a name of the catalog, "module:Thing", or one's own class or function that makes a module.
+        options: the network's own (`{"hidden": (64, 64)}`), and further words of a run: steps, minutes,
+        schedule, loss, clip, ema, valid, `optimizer.momentum` …
+        epochs: the card's, but at least 200 steps. batch_size: the card's, but up to 256 rows are one batch.
+        optimizer, lr: its name, as "sgd(momentum=0.9)", and the learning rate.
+        patience: stop after so many epochs without improvement on rows kept aside, 15 % of all or the share
+        `valid` in options; the best weights are kept.
+        standardize: inputs have mean 0 and variance 1 per column (per channel for images), targets of
+        regression too; predictions are on the original scale.
+        input_shape: (channels, height, width) where each row is an image, which is resized if need be.
+        device: "auto" takes CUDA, else MPS, else the CPU.
+        random_state: as everywhere in scikit-learn; torch's own random state is left as it was.
+        """
         self.network = network
         self.options = options
         self.epochs = epochs
@@ -79,7 +94,7 @@ class AbstractAtlasEstimator(BaseEstimator):
             raise ValueError("every sample weight is zero: no row is left to learn from")
         return X[kept], y[kept], weight[kept]
 
-    def _fit(self, X: Array, y: Array, weight: Array | None, task: Task, classes: Sequence[Any]) -> Self:
+    def _fit(self, X: Array, y: Array, weight: Array | None, task: Task, classes: Iterable[Any]) -> Self:
         """Train on checked rows; targets are class numbers (n,), or values (n, k)."""
         try:
             return self._train(X, y, weight, task, tuple(map(str, classes)))

@@ -48,7 +48,7 @@ class Method:
         return cls(card, network if card.kind == "own" and not isinstance(network, str) else None)
 
     def image_size(self, options: Mapping[str, Any], folded: bool) -> tuple[int, int] | None:
-        """The size that the images must have, if any. Raises UsageError where it needs images and has rows."""
+        """The size that its images must have, if any. Raises UsageError where it wants images, not rows."""
         if folded:
             return wanted_size(self.card, options, self.thing)
         words = inspect.signature(factory(self.card, self.thing)).parameters
