@@ -15,7 +15,7 @@ class AtlasRegressor(RegressorMixin, AbstractAtlasEstimator):
     Rows of float32 train a network of float32, any other numbers one of float64. Sample weights count as
     repeated rows do while all rows are one batch; in smaller batches they are normalised per batch.
     Learned: `network_` (the module, whose outputs are standardised), `learner_` (with its loss), `history_`
-    (the record's lines), `n_iter_` (steps), `n_features_in_`, and `feature_names_in_` where columns have names.
+    (the record's lines), `n_iter_` (steps), `n_features_in_`, and `feature_names_in_` of named columns.
     Raises ValueError for data or parameters that do not fit, and for a loss that is not finite.
 
     >>> from sklearn.datasets import load_diabetes

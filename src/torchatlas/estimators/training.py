@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ LEAST_STEPS = 200  # where no budget is said
 VALID = 0.15  # the share of the rows that `patience` watches
 USELESS = {"test", "split", "fold", "metric", "threads", "save_every", "save_every_steps"}
 BUDGETS = {"epochs", "steps", "minutes"}
+ALONE = RLock()  # torch has one random state for all threads
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Method:
     @classmethod
     def of(cls, network: Any) -> "Method":
         """Raises UsageError for what is no network."""
+        if not isinstance(network, str) and not callable(network):
+            raise UsageError(
+                f"network={network!r} must be a name, or a class or function that makes a network"
+            )
         card = card_of(network)
         if is_classical(card):
             raise UsageError(
@@ -95,10 +101,10 @@ class Trained:
 def train_learner(recipe: Recipe, method: Method, spec: Spec, train: Part, valid: Part | None) -> Trained:
     """Train the method on one part, in that part's precision; with a second part the best weights are kept.
 
-    Torch's random state is afterwards what it was.
+    Torch's random state is afterwards what it was. Fits in several threads take turns.
     """
     device = pick_device(recipe.device)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with ALONE, torch.random.fork_rng([device] if device.type == "cuda" else []):
         reseed("cpu", recipe.seed, "init")
         learner = build(recipe, spec, method.thing).to(device, train.x.dtype)
         if type(learner).predict is Learner.predict:
