@@ -102,9 +102,11 @@ def test_patience_stops_early_and_keeps_the_best_weights():
     model = AtlasClassifier(epochs=500, lr=0.1, patience=5, random_state=0).fit(X, Y)
     valid = [line for line in model.history_ if line["kind"] == "valid"]
     assert model.n_iter_ == len(valid) < 500
-    best = min(line["loss"] for line in valid)
-    assert [line["loss"] for line in valid].index(best) == len(valid) - 6
-    assert next(line for line in reversed(valid) if "best" in line)["loss"] == best
+    losses = [line["loss"] for line in valid]
+    best = losses.index(min(losses))
+    assert best == len(valid) - 6 and valid[best]["best"]
+    until = AtlasClassifier(lr=0.1, options={"steps": valid[best]["step"], "valid": 0.15}, random_state=0)
+    assert np.array_equal(model.predict_proba(X), until.fit(X, Y).predict_proba(X))
 
 
 def test_without_patience_every_row_is_learned_and_the_last_weights_are_kept():

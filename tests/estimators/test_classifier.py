@@ -98,6 +98,8 @@ def test_several_labels(sparse):
     model = AtlasClassifier(random_state=0).fit(x, csr_array(labels) if sparse else labels)
     assert model.predict_proba(x).shape == (200, 4) and model.classes_.tolist() == [0, 1, 2, 3]
     assert (model.predict(x) == labels).mean() > 0.95
+    hasty = AtlasClassifier(options={"steps": 3}, random_state=0).fit(x, labels)
+    assert np.array_equal(hasty.predict(x), hasty.predict_proba(x) > 0.5)
     score = model.decision_function(x)
     assert np.allclose(1 / (1 + np.exp(-score)), model.predict_proba(x))
 

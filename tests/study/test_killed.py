@@ -22,8 +22,12 @@ from torchatlas.study.train import resume, train
 METHODS = {"mlp": {"dropout": 0.2}, "vae": {}, "gan_nonsaturating": {}}
 PATIENCE = 120  # seconds after which a process counts as hung
 
-WARM = multiprocessing.get_context("forkserver")  # children are forks of a process that has everything imported
-WARM.set_forkserver_preload(["torch._dynamo", "sklearn.datasets", "torchatlas.study.train", "torchatlas.generative"])
+WARM = multiprocessing.get_context(
+    "forkserver"
+)  # children are forks of a process that has everything imported
+WARM.set_forkserver_preload(
+    ["torch._dynamo", "sklearn.datasets", "torchatlas.study.train", "torchatlas.generative"]
+)
 
 
 class Forked:
@@ -131,7 +135,9 @@ def test_ten_kills_and_the_same_bytes(tmp_path, name):
             goal = at + draw.randrange(5)
             kills += kill_when(run, lambda _, goal=goal: steps_of(broken) >= goal and writing(broken))
             halves += writing(broken)
-    assert kills >= 5 and halves >= 1, f"{kills} of 10 kills met a living run, {halves} a half-written checkpoint"
+    assert kills >= 5 and halves >= 1, (
+        f"{kills} of 10 kills met a living run, {halves} a half-written checkpoint"
+    )
     assert Forked(name, broken, **settings).wait() == 0
     assert_same(whole, broken)
 

@@ -136,7 +136,8 @@ def find(name: str) -> Card:
         return Card(name, "", "own", name, title=seen.doc.partition("\n")[0] if seen else "")
     if colon:
         raise UnknownName(f"{name!r} is not of the form package.module:Thing")
-    raise UnknownName(f"no method is called {name!r}{near(name, [*catalog(), *_aliases()])}")
+    hint = near(name, [*catalog(), *_aliases()]) or "; torchatlas list shows them all"
+    raise UnknownName(f"no method is called {name!r}{hint}")
 
 
 def _imported(where: str, own: bool) -> Any:

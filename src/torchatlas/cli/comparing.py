@@ -1,6 +1,7 @@
 """`compare`: methods under one budget, over seeds, to a verdict and a report."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
@@ -31,37 +32,15 @@ def compare(
 ) -> None:
     """Compare methods on data: which is best, by how much, at what cost."""
     from ..study import compare as study
-    from ..study.words import parse_settings, parse_value, split_values
+    from ..study.words import parse_varied
 
     words = {"target": target, "task": task, "group": group, "time": time, "metric": metric}
     said = o.gather(settings, epochs=epochs, steps=steps, minutes=minutes, device=device, **words)
-    varied = {
-        key: [parse_value(value) for value in split_values(text)]
-        for key, text in ((k, v) for pair in vary or () for k, v in [_pair(pair)])
-    }
-    parse_settings(vary or ())
-    result = study.compare(
-        names,
-        data,
-        vary=varied,
-        seeds=seeds,
-        jobs=jobs,
-        out=out,
-        fresh=fresh,
-        show="json" if as_json else "auto",
-        **said,
-    )
+    show = "json" if as_json else "auto"
+    how: dict[str, Any] = {"vary": parse_varied(vary or ()), "seeds": seeds, "jobs": jobs, "out": out, "fresh": fresh}
+    result = study.compare(names, data, show=show, **how, **said)
     if as_json:
-        import json
-
-        typer.echo(
-            json.dumps({"event": "verdict", "sentence": result.sentence, "report": str(result.report)})
-        )
+        verdict = {"event": "verdict", "sentence": result.sentence, "report": str(result.report)}
+        typer.echo(json.dumps(verdict))
         return
-    typer.echo(result.text())
-    typer.echo(f"\n{result.sentence}\n\nreport: {result.report}")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, _, value = text.partition("=")
-    return key.strip(), value
+    typer.echo(f"{result.text()}\n\n{result.sentence}\n\nreport: {result.report}")

@@ -124,7 +124,7 @@ def unwritable(path: Path, error: OSError) -> str:
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"no permission to write {path}. Choose another folder with --out, or change its owner or mode"
-    return f"{path} could not be written: {error.strerror or error}"
+    return f"{path} could not be written ({error.strerror or error}). Choose another folder with --out"
 
 
 def read_state(folder: Path) -> Any:

@@ -22,6 +22,9 @@ from .record import Event, Listener, Record
 from .stopping import StopSignals
 
 
+RUNAWAY = 1000.0  # how many times its first value a loss may reach before the user is told
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a learner is trained: everything of a recipe that the loop itself obeys. Periods are in steps."""
@@ -66,9 +69,10 @@ class Loop:
         self.schedules, self.validate = dict(schedules or {}), validate
         self.store, self.record, self.failures = store, record, failures
         self.listeners = [*([record] if record else []), *listeners]
-        self.step, self.stopped = 0, ""
+        self.step, self.stopped, self.diverged = 0, "", ""
         self.best: dict[str, Any] = {}
         self.elapsed = 0.0
+        self.first: dict[str, float] = {}  # each loss at its first step: what it is judged against
         self.owned = {player: learner.owned(player) for player in learner.players}
         self.buffers = list(learner.buffers())
         self.average = copy.deepcopy(learner).requires_grad_(False) if plan.ema is not None else None
@@ -96,13 +100,14 @@ class Loop:
             "pending": {name: torch.stack(values) for name, values in self._pending.items()},
             "records": self.record.lines if self.record else 0,
             "stopped": self.stopped,
+            "first": self.first,
         }
         return state | ({"elapsed": self.elapsed} if self.plan.minutes else {})
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take back a state that `state()` gave."""
         self.step, self.best, self.stopped = state["step"], state["best"], state["stopped"]
-        self.elapsed = state.get("elapsed", 0.0)
+        self.elapsed, self.first = state.get("elapsed", 0.0), state["first"]
         self.learner.load_state_dict(state["learner"])
         for player, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][player])
@@ -291,6 +296,8 @@ class Loop:
 
     def _log(self, player: str, values: Mapping[str, Tensor]) -> None:
         prefix = "" if len(self.owned) == 1 else f"{player}."
+        if self.step == 0:
+            self.first.setdefault(f"{prefix}loss", values["loss"].item())
         for name, value in values.items():
             self._pending.setdefault(prefix + name, []).append(value)
 
@@ -305,6 +312,17 @@ class Loop:
             values["lr" if len(rates) == 1 else f"{player}.lr"] = float(rate)
         self._pending = {}
         self._tell("train", values)
+        self._watch_growth(values)
+
+    def _watch_growth(self, values: dict[str, Any]) -> None:
+        """Say once that a loss runs away; it is finite, so the guard has nothing to stop."""
+        for name, first in self.first.items():
+            if abs(values.get(name, 0.0)) > RUNAWAY * max(abs(first), 1.0) and not self.diverged:
+                self.diverged = (
+                    f"the {name} is {values[name]:.3g} at step {self.step}, {first:.3g} at the first step: "
+                    f"training diverges. {guard.CURE}"
+                )
+                self._note(self.diverged)
 
     def _validate(self) -> None:
         assert self.validate is not None

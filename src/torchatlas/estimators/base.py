@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from torch import nn
 
 from ..cards.reader import UnknownName
-from ..data.spec import Dataset, Part, Spec, Task
+from ..data.spec import Dataset, Modality, Part, Spec, Task
 from ..data.splits import split
 from ..engine.environment import pick_device
 from ..engine.errors import AtlasError, Interrupted
@@ -127,7 +127,9 @@ class AbstractAtlasEstimator(BaseEstimator):
             return Part(self.inputs_.encode(X[rows], dtype), targets, rows, weights)
 
         train, valid = part(cut.train), part(cut.valid) if len(cut.valid) else None
-        spec = Spec("image" if shape else "table", tuple(train.x.shape[1:]), task, len(classes), classes)
+        counts = tuple(np.bincount(y[cut.train], minlength=len(classes)).tolist()) if y.ndim == 1 else ()
+        modality: Modality = "image" if shape else "table"
+        spec = Spec(modality, tuple(train.x.shape[1:]), task, len(classes), classes, counts)
         done = train_learner(recipe, method, spec, train, valid)
         self.learner_: Learner = done.learner
         self.n_iter_, self.history_ = done.steps, done.history

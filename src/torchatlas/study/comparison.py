@@ -4,7 +4,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,32 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from safetensors.numpy import load_file
-from sklearn.metrics import confusion_matrix
 
-from .. import data as sources
-from ..cards.reader import catalog
 from ..data.spec import Dataset, Spec
 from ..engine.checkpoint import replace_durably, unwritable
 from ..engine.environment import environment
 from ..engine.errors import AtlasError
-from ..engine.learner import Learner
-from ..engine.record import read_record
-from .costs import Costs, costs_of, step_seconds
+from .gathering import Gathered, gather, method_result, spec_of, summary_of
 from .recipe import read_recipe
-from .report import render
-from .report.model import DataSummary, MethodResult, RunResult, StudyResult, Worst
+from .report import DataSummary, StudyResult, render
 from .report.numbers import as_json, results_rows
 from .resolve import card_of
-from .run import RECIPE, RECORD, RESULT, TEST, Run, load_model
+from .run import RECIPE
 from .scores import SCORES, higher_is_better
 from .statistics import compare_all
 
 if TYPE_CHECKING:
     from .compare import Done, Entry
-
-WORST, SAMPLES = 12, 16
 
 
 @dataclass
@@ -111,15 +101,6 @@ class Comparison:
         return f"{self.text()}\n\n{self.sentence}\nreport: {self.report}"
 
 
-@dataclass
-class _Gathered:
-    """A run of the study as its folder tells it."""
-
-    done: "Done"
-    result: dict[str, Any] = field(default_factory=dict)
-    test: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
-
-
 def summarize(
     folder: Path,
     dataset: Dataset,
@@ -131,13 +112,14 @@ def summarize(
     order = {
         (e, s): i for i, (s, e) in enumerate((s, e) for s in question["seeds"] for e in question["methods"])
     }
-    gathered = [_gather(d) for d in sorted(done, key=lambda d: order.get((d.label, d.seed), len(order)))]
+    gathered = [gather(d) for d in sorted(done, key=lambda d: order.get((d.label, d.seed), len(order)))]
     metric = Counter(g.result["metric"] for g in gathered if g.result).most_common(1)[0][0]
-    spec = next(_spec(g) for g in gathered if not g.done.baseline and g.result)
+    spec = next(spec_of(g) for g in gathered if not g.done.baseline and g.result)
     own = {entry.label: entry.method for entry in entries}
     labels = [*question["methods"], *dict.fromkeys(g.done.label for g in gathered if g.done.baseline)]
     methods = [
-        _method([g for g in gathered if g.done.label == n], dataset, spec, metric, own.get(n)) for n in labels
+        method_result([g for g in gathered if g.done.label == n], dataset, spec, metric, own.get(n))
+        for n in labels
     ]
     study = StudyResult(
         title=f"{', '.join(question['methods'])} on {dataset.name}",
@@ -177,25 +159,12 @@ def write_study(comparison: Comparison) -> None:
         raise AtlasError(unwritable(folder, error)) from error
 
 
-def _gather(done: "Done") -> _Gathered:
-    if done.error:
-        return _Gathered(done)
-    result = json.loads((done.folder / RESULT).read_text())
-    test = load_file(done.folder / TEST) if (done.folder / TEST).exists() else {}
-    return _Gathered(done, result, test)
-
-
-def _spec(run: _Gathered) -> Spec:
-    spec: Spec = sources.Preparation.load(run.done.folder / "preparation").spec
-    return spec
-
-
 def _better(spec: Spec, metric: str) -> bool:
     return metric in SCORES.get(spec.task, {}) and higher_is_better(spec, metric)
 
 
 def _judge(
-    gathered: list[_Gathered], labels: list[str], spec: Spec, metric: str, dataset: Dataset, seeds: list[int]
+    gathered: list[Gathered], labels: list[str], spec: Spec, metric: str, dataset: Dataset, seeds: list[int]
 ) -> Any:
     found = {(g.done.label, g.done.seed): g for g in gathered}
 
@@ -225,148 +194,13 @@ def _judge(
     )
 
 
-def _method(runs: list[_Gathered], dataset: Dataset, spec: Spec, metric: str, own: Any) -> MethodResult:
-    """One method's runs, and its cost, measured on the first that succeeded."""
-    done = runs[0].done
-    good = next((g for g in runs if g.result), None)
-    found, seconds = Costs(), None
-    if good is not None and not done.baseline:
-        found, seconds = _cost(good, runs, dataset, own)
-    elif good is not None:
-        seconds = good.result["clock"]["seconds"]
-    results = [_run_result(g, dataset, spec, metric) for g in runs]
-    if good is not None and not done.baseline and not good.test:
-        results[runs.index(good)].samples = _samples(good, own)
-    settings = {} if done.baseline or good is None else _settings(good)
-    name = done.label if done.baseline else done.label.partition(" ")[0]
-    return MethodResult(
-        name=name if name in catalog() else done.label,
-        label=done.label,
-        parameters=found.parameters,
-        macs=found.macs,
-        seconds=seconds,
-        latency_ms=found.latency_ms,
-        settings=settings,
-        runs=results,
-        baseline=done.baseline,
-    )
-
-
-def _settings(run: _Gathered) -> dict[str, Any]:
-    recipe = read_recipe(run.done.folder / RECIPE)
-    said = {"optimizer": recipe.optimizer, "lr": recipe.lr, "batch_size": recipe.batch_size, **recipe.options}
-    if recipe.steps or recipe.epochs or recipe.minutes:
-        return {key: value for key, value in said.items() if value is not None and run.result.get("steps")}
-    return dict(recipe.options)
-
-
-def _cost(good: _Gathered, runs: list[_Gathered], dataset: Dataset, own: Any) -> tuple[Costs, float | None]:
-    recipe = read_recipe(good.done.folder / RECIPE)
-    own = None if isinstance(own, str) else own
-    spec = _spec(good)
-    model = load_model(good.done.folder, recipe, spec, "cpu" if recipe.device == "cpu" else "auto", own)
-    found = costs_of(model, torch.zeros(1, *spec.shape))
-    steps = [g.result["steps"] for g in runs if g.result]
-    if not isinstance(model, Learner):
-        return found, float(np.mean([g.result["clock"]["seconds"] for g in runs if g.result]))
-    return found, step_seconds(recipe, dataset, own) * float(np.mean(steps))
-
-
-def _samples(good: _Gathered, own: Any) -> list[Any]:
-    folder = good.done.folder
-    preparation = sources.Preparation.load(folder / "preparation")
-    recipe = read_recipe(folder / RECIPE)
-    model = load_model(folder, recipe, preparation.spec, "auto", None if isinstance(own, str) else own)
-    if preparation.spec.modality != "image" or not isinstance(model, Learner):
-        return []
-    return list(Run(recipe, model, preparation, preparation.spec, folder).sample(SAMPLES))
-
-
-def _run_result(run: _Gathered, dataset: Dataset, spec: Spec, metric: str) -> RunResult:
-    if run.done.error:
-        return RunResult(run.done.seed, error=run.done.error)
-    result = RunResult(
-        run.done.seed,
-        run.result["scores"],
-        curve_of(run.done.folder),
-        None if metric in run.result["scores"] else f"this method has no {metric}",
-        run.result.get("steps", 0),
-        run.result["clock"]["seconds"],
-    )
-    return run_result(result, run.test, dataset, spec) if run.test else result
-
-
-def run_result(result: RunResult, test: dict[str, Any], dataset: Dataset, spec: Spec) -> RunResult:
-    """With what the predictions for the test part show: confusion, scatter, worst examples."""
-    y, p, rows = test["y"], test["prediction"], test["rows"]
-    if spec.task == "classification":
-        result.confusion = confusion_matrix(y, p.argmax(1), labels=range(spec.outputs))
-    elif spec.task == "regression":
-        result.predicted = np.stack([y[:, 0], p[:, 0]], 1)
-    result.worst = worst_of(dataset, spec, y, p, rows)
-    return result
-
-
-def curve_of(folder: Path) -> list[dict[str, float]]:
-    """A run's validations, each with the training values before it; training alone where nothing is validated."""
-    curve: list[dict[str, float]] = []
-    trained: dict[str, float] = {}
-    lines = read_record(folder / RECORD)
-    validated = any(line["kind"] == "valid" for line in lines)
-    for line in lines:
-        values = {k: v for k, v in line.items() if isinstance(v, float) and k not in ("clock", "epoch")}
-        where = {"step": line.get("step", 0), "epoch": line.get("epoch", 0.0)}
-        if line["kind"] == "train":
-            trained = {f"train_{k}": v for k, v in values.items() if k.rpartition(".")[2] != "lr"}
-            if not validated:
-                curve.append({**where, **trained})
-        elif line["kind"] == "valid":
-            curve.append({**where, **trained, **{f"valid_{k}": v for k, v in values.items()}})
-    return curve
-
-
-def worst_of(dataset: Dataset, spec: Spec, y: Any, p: Any, rows: Any) -> list[Worst]:
-    """The test samples that a run got most wrong: the surest of the wrong classes, or the largest errors."""
-    if spec.task == "classification":
-        sure = np.where(p.argmax(1) != y, p.max(1), -1.0)
-        order = [int(i) for i in np.argsort(-sure, kind="stable")[:WORST] if sure[i] >= 0]
-        names = spec.classes
-        words = [(names[int(y[i])], names[int(p[i].argmax())], float(sure[i])) for i in order]
-    elif spec.task == "regression":
-        error = np.abs(y - p).max(1)
-        order = [int(i) for i in np.argsort(-error, kind="stable")[:WORST]]
-        words = [(f"{y[i, 0]:.4g}", f"{p[i, 0]:.4g}", float(error[i])) for i in order]
-    else:
-        return []
-    return [Worst(*said, **_shown(dataset, int(rows[i]))) for said, i in zip(words, order, strict=True)]
-
-
-def _shown(dataset: Dataset, row: int) -> dict[str, Any]:
-    if isinstance(dataset.inputs, pd.DataFrame):
-        cells = dataset.inputs.iloc[row].items()
-        return {"cells": {str(k): f"{v:.4g}" if isinstance(v, float) else str(v) for k, v in cells}}
-    maximum = getattr(dataset, "maximum", 255)
-    image = dataset.inputs[row].astype(np.float32) * (255 / maximum)
-    return {"image": image.round().astype(np.uint8)}
-
-
-def summary_of(dataset: Dataset | None, name: str, spec: Spec, result: dict[str, Any]) -> DataSummary:
-    """The data in a few numbers, as one of its runs saw it."""
-    parts = result["parts"]
-    sizes = (parts.get("train", 0), parts.get("valid", 0), parts.get("test", 0))
-    shape = spec.shape if dataset is None else tuple(dataset.inputs.shape[1:])
-    notes = list(result.get("notes", ()))
-    name = name if dataset is None else dataset.name
-    return DataSummary(name, spec.task, spec.modality, shape, *sizes, spec.classes, spec.counts, notes)
-
-
-def _summary(dataset: Dataset, spec: Spec, gathered: list[_Gathered]) -> DataSummary:
+def _summary(dataset: Dataset, spec: Spec, gathered: list[Gathered]) -> DataSummary:
     found = summary_of(dataset, dataset.name, spec, next(g.result for g in gathered if g.result))
     found.notes = list(dict.fromkeys(note for g in gathered for note in g.result.get("notes", ())))
     return found
 
 
-def _budget(gathered: list[_Gathered]) -> str:
+def _budget(gathered: list[Gathered]) -> str:
     budgets = []
     for run in gathered:
         if run.result.get("steps") and not run.done.baseline:
@@ -377,7 +211,7 @@ def _budget(gathered: list[_Gathered]) -> str:
     return found[0] if len(found) == 1 else " or ".join(found) + " (each method's default recipe)"
 
 
-def _recipe_text(gathered: list[_Gathered]) -> str:
+def _recipe_text(gathered: list[Gathered]) -> str:
     texts = []
     for label in dict.fromkeys(g.done.label for g in gathered if g.result and not g.done.baseline):
         good = next(g for g in gathered if g.done.label == label and g.result)

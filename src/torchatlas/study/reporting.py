@@ -13,8 +13,9 @@ from ..engine.environment import environment
 from ..engine.errors import AtlasError
 from ..engine.learner import Learner
 from .compare import STUDY, Done, make_entries_again
-from .comparison import SAMPLES, curve_of, run_result, summarize, summary_of
+from .comparison import summarize
 from .costs import costs_of
+from .gathering import SAMPLES, curve_of, run_result, summary_of
 from .report import MethodResult, RunReport, RunResult, render_run
 from .run import RECIPE, RESULT, Run, load
 from .scores import SCORES, higher_is_better

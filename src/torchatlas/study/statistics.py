@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
 from ..engine.errors import UsageError
-from .wording import verdict_sentence
+from .wording import is_share, verdict_sentence
 
 Array = NDArray[np.float64]
 LEVEL = 0.95
@@ -187,7 +187,9 @@ def compare_all(
     largest = max(
         (float(np.nanmax(np.abs(row))) for row in values.values() if np.isfinite(row).any()), default=0
     )
-    judge = _Judge(test, n_test / max(n_train, 1), largest / max(n_test, 1), values, per_sample or {})
+    judge = _Judge(
+        test, n_test / max(n_train, 1), largest / max(n_test, 1), values, per_sample or {}, is_share(metric)
+    )
     sign = -1.0 if higher_is_better else 1.0
     methods = sorted(
         (judge.score(name, name in baselines) for name in values),
@@ -214,6 +216,7 @@ class _Judge:
     resolution: float  # one test sample's worth of score
     scores: Mapping[str, Array]
     per_sample: Mapping[str, ArrayLike]
+    share: bool  # a score between 0 and 1: its interval cannot reach further
 
     def estimate(self, values: Array, samples: Array | None) -> Estimate:
         if self.test == BOOTSTRAP and samples is not None:
@@ -230,7 +233,8 @@ class _Judge:
         found = self.estimate(values[kept], self.samples(name, kept))
         count = int(kept.sum())
         mean = float(values[kept].mean()) if count else math.nan
-        return MethodScore(name, mean, found.low, found.high, count, len(values) - count, baseline)
+        low, high = (max(found.low, 0.0), min(found.high, 1.0)) if self.share else (found.low, found.high)
+        return MethodScore(name, mean, low, high, count, len(values) - count, baseline)
 
     def pairs(self, names: Sequence[tuple[str, str]]) -> list[Pair]:
         """The pairs of one question, with Holm's correction over them."""

@@ -189,6 +189,7 @@ def run_recipe(
             "stopped": loop.stopped,
             "best_step": loop.best.get("step", loop.step),
             "parameters": parameters_of(model),  # type: ignore[arg-type]
+            "notes": [loop.diverged] if loop.diverged else [],
             "seconds": loop.elapsed,
         }
     return finish(Run(recipe, model, prepared.preparation, prepared.spec, folder), prepared, facts)
@@ -331,7 +332,11 @@ def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
         "scores": run.scores,
         "metric": main_score(spec, run.recipe.metric) if run.test else "loss",
         "parts": {n: len(p) for n in ("train", "valid", "test") if (p := getattr(prepared, n)) is not None},
-        "notes": [*prepared.notes, *(f.message for f in prepared.findings if f.severity == "warning")],
+        "notes": [
+            *prepared.notes,
+            *(f.message for f in prepared.findings if f.severity == "warning"),
+            *facts.pop("notes", ()),
+        ],
         **{key: value for key, value in facts.items() if key != "seconds"},
         "clock": {"seconds": round(facts["seconds"], 3)},
     }

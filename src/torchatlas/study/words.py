@@ -22,13 +22,23 @@ def parse_value(text: str) -> Any:
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
     """`["lr=0.1", "hidden=(64, 64)"]` as a dict. Raises UsageError for one without `=`."""
-    settings = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not (equals and key.strip()):
-            raise UsageError(f"--set wants KEY=VALUE, as in --set lr=0.01; {pair!r} has no '='")
-        settings[key.strip()] = parse_value(text.strip())
-    return settings
+    return {key: parse_value(text) for key, text in (_pair(pair, "--set") for pair in pairs)}
+
+
+def parse_varied(pairs: Iterable[str]) -> dict[str, list[Any]]:
+    """`["activation=relu,tanh"]` as option -> values. Raises UsageError for one without `=` or values."""
+    return {
+        key: [parse_value(value) for value in split_values(text)]
+        for key, text in (_pair(pair, "--vary") for pair in pairs)
+    }
+
+
+def _pair(text: str, flag: str) -> tuple[str, str]:
+    key, _, value = (part.strip() for part in text.partition("="))
+    if not (key and value):
+        example = "KEY=VALUE, as in --set lr=0.01" if flag == "--set" else "KEY=A,B, as in --vary lr=0.1,0.01"
+        raise UsageError(f"{flag} wants {example}; got {text!r}")
+    return key, value
 
 
 def split_values(text: str) -> list[str]:
