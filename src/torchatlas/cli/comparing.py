@@ -37,7 +37,13 @@ def compare(
     words = {"target": target, "task": task, "group": group, "time": time, "metric": metric}
     said = o.gather(settings, epochs=epochs, steps=steps, minutes=minutes, device=device, **words)
     show = "json" if as_json else "auto"
-    how: dict[str, Any] = {"vary": parse_varied(vary or ()), "seeds": seeds, "jobs": jobs, "out": out, "fresh": fresh}
+    how: dict[str, Any] = {
+        "vary": parse_varied(vary or ()),
+        "seeds": seeds,
+        "jobs": jobs,
+        "out": out,
+        "fresh": fresh,
+    }
     result = study.compare(names, data, show=show, **how, **said)
     if as_json:
         verdict = {"event": "verdict", "sentence": result.sentence, "report": str(result.report)}

@@ -28,7 +28,7 @@ class Learner(nn.Module):
     monitor: ClassVar[str] = "loss"  # the validation score that the best checkpoint has lowest; "" for none
 
     @classmethod
-    def for_data(cls, spec: "Spec", **options: Any) -> Self:
+    def for_data(cls, spec: "Spec", *args: Any, **options: Any) -> Self:
         """The learner with its default parts for data of this spec."""
         raise NotImplementedError
 
@@ -107,8 +107,10 @@ def mean_scores(learner: Learner, parts: Batch, size: int = 1024) -> dict[str, f
     """Each validation score's mean over all samples, each counted once; in evaluation mode."""
     learner.eval()
     totals: dict[str, Tensor] = {}
+    wide = torch.float32 if parts[0].device.type == "mps" else torch.double  # MPS has no doubles
     for batch in batches(parts, size):
         for name, score in learner.scores(batch).items():
-            totals[name] = totals.get(name, torch.zeros((), dtype=torch.double)) + score.double().sum().cpu()
+            total = score.sum(dtype=wide)
+            totals[name] = totals[name] + total if name in totals else total
     learner.train()
     return {name: float(total) / len(parts[0]) for name, total in totals.items()}

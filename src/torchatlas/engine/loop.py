@@ -68,7 +68,7 @@ class Loop:
         self.learner, self.source, self.optimizers, self.plan = learner, source, dict(optimizers), plan
         self.schedules, self.validate = dict(schedules or {}), validate
         self.store, self.record, self.failures = store, record, failures
-        self.listeners = [*([record] if record else []), *listeners]
+        self.listeners: list[Listener] = [*([record] if record else []), *listeners]
         self.step, self.stopped, self.diverged = 0, "", ""
         self.best: dict[str, Any] = {}
         self.elapsed = 0.0
@@ -305,7 +305,7 @@ class Loop:
         """One record line: the means since the last one, and the learning rates."""
         if not self._pending:
             return
-        means = torch.stack([torch.stack(values).double().mean().cpu() for values in self._pending.values()])
+        means = torch.stack([torch.stack(values).cpu().double().mean() for values in self._pending.values()])
         values: dict[str, Any] = dict(zip(self._pending, means.tolist(), strict=True))
         rates = {player: o.param_groups[0]["lr"] for player, o in self.optimizers.items()}
         for player, rate in rates.items():
@@ -342,7 +342,7 @@ class Loop:
         self._tell("valid", {**scores, **({"best": True} if better else {})})
         for schedule in self.schedules.values():
             if isinstance(schedule, ReduceLROnPlateau):
-                schedule.step(watched)  # type: ignore[operator]
+                schedule.step(watched)
         if self.plan.patience is not None and self.best["bad"] >= self.plan.patience:
             self.stopped = f"no improvement in {self.plan.patience} validations"
 

@@ -15,6 +15,7 @@ class Findings:
     environment: dict[str, Any]
     device: str
     data: str | None = None
+    notes: list[str] = field(default_factory=list)  # what the reader did: resized, guessed, took a subset
     findings: list[Any] = field(default_factory=list)  # data.Finding: severity and message
 
     @property
@@ -25,7 +26,13 @@ class Findings:
     def as_json(self) -> dict[str, Any]:
         """As plain values."""
         found = [{"severity": f.severity, "message": f.message} for f in self.findings]
-        return {"environment": self.environment, "device": self.device, "data": self.data, "findings": found}
+        return {
+            "environment": self.environment,
+            "device": self.device,
+            "data": self.data,
+            "notes": self.notes,
+            "findings": found,
+        }
 
     def text(self) -> str:
         """As lines for a terminal."""
@@ -35,7 +42,8 @@ class Findings:
         )
         lines = [versions, machine]
         if self.data is not None:
-            lines += [f"data: {self.data}", *(f"{f.severity}: {f.message}" for f in self.findings)]
+            lines += [f"data: {self.data}", *(f"note: {note}" for note in self.notes)]
+            lines += [*(f"{f.severity}: {f.message}" for f in self.findings)]
             lines += (
                 ["nothing is wrong with it"] if not any(f.severity != "note" for f in self.findings) else []
             )
@@ -50,6 +58,7 @@ def doctor(data: Any = None, **options: Any) -> Findings:
     try:
         dataset = sources.open_dataset(data, **options)
         found.data = f"{dataset.name}: {len(dataset):,} rows, {dataset.task}"
+        found.notes = list(dataset.notes)
         found.findings = list(sources.check(dataset))
     except AtlasError as error:
         found.data = str(data)

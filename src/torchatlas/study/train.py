@@ -168,13 +168,12 @@ def run_recipe(
     if folder is not None:
         _open_folder(folder, recipe, prepared, going_on)
     began = time.monotonic()
+    model: Learner | Classical
     if is_classical(card):
-        model: Learner | Classical = fit_classical(
-            card.name, prepared.spec, prepared.train, recipe.options, recipe.seed
-        )
+        model = fitted = fit_classical(card.name, prepared.spec, prepared.train, recipe.options, recipe.seed)
         facts: dict[str, Any] = {"steps": 0, "parameters": None, "seconds": time.monotonic() - began}
         if folder is not None:
-            save_classical(model, folder / "model")
+            save_classical(fitted, folder / "model")
     else:
         loop = make_loop(recipe, prepared, card, folder, listeners, method)
         if not going_on or not loop.resume():
@@ -188,7 +187,7 @@ def run_recipe(
             "steps": loop.step,
             "stopped": loop.stopped,
             "best_step": loop.best.get("step", loop.step),
-            "parameters": parameters_of(model),  # type: ignore[arg-type]
+            "parameters": parameters_of(loop.learner),
             "notes": [loop.diverged] if loop.diverged else [],
             "seconds": loop.elapsed,
         }

@@ -42,7 +42,7 @@ class GAN(Learner):
         self.pair = NonSaturating() if pair is None else pair
 
     @classmethod
-    def for_data(  # type: ignore[override]
+    def for_data(
         cls,
         spec: "Spec",
         pair: LossPair | None = None,

@@ -54,7 +54,7 @@ class VAE(Learner):
         self.shape, self.samples = shape, samples
 
     @classmethod
-    def for_data(  # type: ignore[override]
+    def for_data(
         cls,
         spec: "Spec",
         code: int = 16,

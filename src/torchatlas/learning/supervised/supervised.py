@@ -36,9 +36,7 @@ class Supervised(Learner):
         self._unreduced = (_unreduced(self.criterion),)  # in a tuple, so that it is no second submodule
 
     @classmethod
-    def for_data(  # type: ignore[override]
-        cls, spec: "Spec", network: nn.Module | None = None, loss: Criterion | None = None
-    ) -> Self:
+    def for_data(cls, spec: "Spec", network: nn.Module | None = None, loss: Criterion | None = None) -> Self:
         """The learner for data of this spec; without a network, a multilayer perceptron."""
         if network is None:
             network = MLP(math.prod(spec.shape), spec.outputs)
