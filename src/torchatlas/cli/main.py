@@ -1,4 +1,4 @@
-"""`torchatlas`: the commands, and how what goes wrong is told: 0 done, 1 failed, 2 wrong words, 130 interrupted."""
+"""The commands, and what their exit status says: 0 done, 1 failed, 2 wrong words, 130 interrupted."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from . import catalog, comparing, training, using
 
 app = typer.Typer(
     name="torchatlas",
-    help="An atlas of deep learning for PyTorch: find methods, train them, and compare them on your own data.",
+    help="An atlas of deep learning for PyTorch: find methods, train them, compare them on your data.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors and JSON with a manifest of checksums, written whole or not at all, never a pickle."""
+"""Checkpoints: safetensors and JSON with checksums, written whole or not at all, never a pickle."""
 
 import errno
 import hashlib
@@ -21,7 +21,7 @@ TENSORS, TREE, MANIFEST = "state.safetensors", "state.json", "manifest.json"
 
 
 def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
-    """Split a tree of dicts, lists, numbers and tensors into its tensors (by path) and the rest as plain JSON."""
+    """Split a tree of dicts, lists, numbers and tensors into tensors by path and the rest as plain JSON."""
     tensors: dict[str, Tensor] = {}
     seen: dict[tuple[Any, ...], str] = {}
 
@@ -148,7 +148,7 @@ def read_state(folder: Path) -> Any:
 
 
 class Store:
-    """A run's checkpoints, one folder a step; each is whole in itself: it holds the best weights so far too."""
+    """A run's checkpoints, one folder a step; each whole in itself, with the best weights so far."""
 
     def __init__(self, folder: Path, keep: int = 3):
         self.folder, self.keep = folder, keep

@@ -7,13 +7,21 @@ from typing import Any
 
 import torch
 
+from .errors import UsageError
+
 PACKAGES = ("torchatlas", "torch", "numpy", "scikit-learn", "pandas", "safetensors")
 
 
 def pick_device(wish: str = "auto") -> torch.device:
     """The device of that name; "auto" takes CUDA, else MPS, else the CPU."""
     if wish != "auto":
-        return torch.device(wish)
+        try:
+            return torch.zeros((), device=wish).device
+        except (RuntimeError, AssertionError) as error:
+            why = str(error).splitlines()[0]
+            raise UsageError(
+                f"the device {wish!r} cannot be used here ({why}); say auto, cpu, cuda or mps"
+            ) from error
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""The NaN guard: a loss or gradient that is not finite stops the run before the weights move, and leaves evidence."""
+"""The NaN guard: what is not finite stops the run before the weights move, and leaves evidence."""
 
 import json
 import math
@@ -25,7 +25,7 @@ WIDER = {torch.half: torch.float32, torch.bfloat16: torch.float32}  # a sum of h
 def all_finite(loss: Tensor, gradients: list[Tensor]) -> bool:
     """Whether the loss and every gradient are finite: sums are not, where one term is not.
 
-    Sums are the cheapest look on a CPU, where reading a number waits for nothing; elsewhere one number is read.
+    Sums are the cheapest look on a CPU, where reading a number waits for nothing; elsewhere one is read.
     """
     if loss.device.type == "cpu":
         total = loss.item()

@@ -1,4 +1,4 @@
-"""The loop: turns of players over a source, with checkpoints, validation and the NaN guard; it knows no method."""
+"""The loop: turns of players over a source, checkpoints, validation, NaN guard; it knows no method."""
 
 import copy
 import math
@@ -20,7 +20,6 @@ from .learner import Batch, Learner, Source, Turn
 from .randomness import reseed
 from .record import Event, Listener, Record
 from .stopping import StopSignals
-
 
 RUNAWAY = 1000.0  # how many times its first value a loss may reach before the user is told
 

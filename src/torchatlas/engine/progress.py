@@ -1,4 +1,4 @@
-"""How a run is shown while it goes on: a line that renews itself on a terminal, plain lines elsewhere, or JSON."""
+"""How a run is shown while it goes on: a bar on a terminal, plain lines elsewhere, or JSON."""
 
 import json
 import sys

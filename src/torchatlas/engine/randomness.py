@@ -1,4 +1,4 @@
-"""Counted randomness: noise is a function of its key, so a resumed run draws what the whole run would have."""
+"""Counted randomness: a function of its key, so a resumed run draws what the whole run would."""
 
 import hashlib
 

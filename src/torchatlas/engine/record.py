@@ -25,7 +25,7 @@ Listener = Callable[[Event], None]
 
 
 class Record:
-    """Writes the "train" and "valid" events of a run to `record.jsonl`, and takes back what a resume repeats."""
+    """Writes "train" and "valid" events to `record.jsonl`, and takes back what a resume repeats."""
 
     def __init__(self, path: Path):
         self.path, self.lines = path, 0

@@ -1,7 +1,6 @@
 """From an estimator's parameters to a recipe, and from arrays to a trained learner: the loop of every run."""
 
 import inspect
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import RLock
@@ -22,7 +21,7 @@ from ..engine.record import Event
 from ..study.build import build, factory, is_classical, make_optimizers, make_schedules, wanted_size
 from ..study.recipe import Recipe
 from ..study.resolve import card_of, resolve
-from ..study.train import ENDLESS, plan
+from ..study.train import plan, steps_of
 
 WHOLE = 256  # a table of so many rows is one batch, where no size is said
 LEAST_STEPS = 200  # where no budget is said
@@ -77,16 +76,9 @@ def make_recipe(network: Any, rows: int, said: Mapping[str, Any], options: Mappi
         settings.setdefault("batch_size", rows)
     plain = {word: v.item() if isinstance(v, np.generic) else v for word, v in settings.items()}
     recipe = resolve(network, "rows", plain)
-    if BUDGETS.isdisjoint(settings) and budget(recipe, -(-rows // recipe.batch_size)) < LEAST_STEPS:
+    if BUDGETS.isdisjoint(settings) and steps_of(recipe, -(-rows // recipe.batch_size)) < LEAST_STEPS:
         return recipe.model_copy(update={"epochs": None, "steps": LEAST_STEPS})
     return recipe
-
-
-def budget(recipe: Recipe, steps_per_epoch: int) -> int:
-    """The steps of a recipe."""
-    if recipe.steps is not None:
-        return recipe.steps
-    return ENDLESS if recipe.epochs is None else max(1, math.ceil(recipe.epochs * steps_per_epoch))
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ def train_learner(recipe: Recipe, method: Method, spec: Spec, train: Part, valid
         if type(learner).predict is Learner.predict:
             raise UsageError(f"{recipe.method} predicts no targets: choose a network, such as mlp")
         source = Resident(train, recipe.batch_size, recipe.seed, device)
-        steps = budget(recipe, source.steps_per_epoch)
+        steps = steps_of(recipe, source.steps_per_epoch)
         optimizers = make_optimizers(recipe, learner, method.card)
         watched = valid.to(device).tensors() if valid is not None and learner.monitor else None
         history: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""From a recipe and prepared data to a learner with its optimizers: how each kind becomes something to train."""
+"""From a recipe and prepared data to a learner and optimizers: how each kind becomes something to train."""
 
 import inspect
 import math
@@ -62,8 +62,8 @@ def factory(card: Card, method: Any = None) -> Callable[..., Any]:
 def build(recipe: Recipe, spec: Spec, method: Any = None) -> Learner:
     """The learner of a recipe for data of this spec: the method itself, or wrapped as its kind says.
 
-    A network goes into `Supervised`, a GAN loss pair into `GAN`, a part (activation, loss, optimizer, schedule)
-    into the default network. Raises UsageError where the method does not fit the data.
+    A network goes into `Supervised`, a GAN loss pair into `GAN`, a part (activation, loss, optimizer,
+    schedule) into the default network. Raises UsageError where the method does not fit the data.
     """
     card = find(recipe.method) if method is None else Card(recipe.method, "", "own", recipe.method)
     options = {key: part(value) for key, value in recipe.options.items()}
@@ -93,7 +93,7 @@ def _build(card: Card, spec: Spec, options: dict[str, Any], loss: str | None, me
         raise UsageError(
             "give the class of your network (or a function that makes one), not a module already made"
         )
-    network = thing(**from_data(thing, spec), **options)
+    network = thing(**{**from_data(thing, spec), **options})
     if isinstance(network, Learner):
         return network
     if not isinstance(network, nn.Module):
@@ -150,7 +150,7 @@ def wanted_scaling(card: Card, method: Any = None) -> str:
 
 
 def make_optimizers(recipe: Recipe, learner: Learner, card: Card) -> dict[str, Optimizer]:
-    """One optimizer per player; the fused form where PyTorch has one for the device and the user said nothing."""
+    """One optimizer per player; fused where PyTorch has that for the device and the user said nothing."""
     name, options = choice(card.name if card.kind == "optimizer" else recipe.optimizer)
     chosen = find(name)
     if chosen.kind not in ("optimizer", "own"):

@@ -74,7 +74,7 @@ def fit_classical(name: str, spec: Spec, train: Part, options: dict[str, Any], s
 
 
 def fit_estimator(estimator: Any, spec: Spec, train: Part) -> Classical:
-    """Fit any scikit-learn estimator on a training part; one that gives one output gets one copy per output."""
+    """Fit any scikit-learn estimator on a training part; one of a single output gets a copy per output."""
     assert train.y is not None
     x, y = train.x.flatten(1).double().cpu().numpy(), train.y.cpu().numpy()
     if spec.task == "regression" and y.ndim > 1 and y.shape[1] == 1:

@@ -5,6 +5,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,10 +21,11 @@ from ..engine.checkpoint import replace_durably, unwritable
 from ..engine.environment import versions
 from ..engine.errors import AtlasError, Interrupted, UsageError
 from .baselines import baseline_names, run_baseline
+from .live import Show
 from .recipe import SETTABLE, read_recipe
-from .resolve import card_of, method_options, resolve
+from .resolve import DATA_OPTIONS, card_of, method_options, resolve
 from .run import RECIPE, RESULT
-from .train import DATA_OPTIONS, data_name, dataset_stem, resume, run_recipe
+from .train import data_name, dataset_stem, resume, run_recipe
 
 STUDY = "study.yaml"
 
@@ -85,14 +87,13 @@ def compare(
     methods: names, "module:Thing", or your own nn.Module classes. vary: option -> values; each method is run
     with each. seeds: how many (0, 1, …), or which; each redraws the split unless the data has a test part.
     settings: as for `train`; an option that only some methods have goes to those. jobs: runs at a time.
-    out: the study's folder; runs found there are kept (fresh=True begins anew). show: "auto" (a live table on a
-    terminal, else lines), "json" or "none".
+    out: the study's folder; runs found there are kept (fresh=True begins anew). show: "auto" (a live table
+    on a terminal, else lines), "json" or "none".
 
-    Returns a Comparison: `.table`, `.verdict`, `.sentence`, `.figures`, `.report`. A run that fails is reported
-    and the others go on. Raises AtlasError for wrong words and where no run succeeds.
+    Returns a Comparison: `.table`, `.verdict`, `.sentence`, `.figures`, `.report`. A run that fails is
+    reported and the others go on. Raises AtlasError for wrong words and where no run succeeds.
     """
     from .comparison import summarize
-    from .live import Show
 
     own = {key: settings.pop(key) for key in DATA_OPTIONS if settings.get(key) is not None}
     methods = [methods] if isinstance(methods, str) or not isinstance(methods, Sequence) else list(methods)
@@ -108,14 +109,31 @@ def compare(
     todo = list(_jobs(entries, dataset, data, own, chosen, folder))
     workers = _workers(jobs, len(todo))
     todo = [Job(**{**vars(job), "threads": _threads(workers)}) for job in todo]
-    with Show(show, [(job.entry.label, job.seed, job.folder) for job in todo]) as shown:
-        done = []
-        for ended in _run_all(todo, workers):
-            done.append(ended)
-            shown.ended(ended.label, ended.seed, ended.error)
+    done = _watched(todo, workers, show)
     if all(ended.error for ended in done if not ended.baseline):
         raise AtlasError(f"no run succeeded; the first failure: {next(e.error for e in done if e.error)}")
     return summarize(folder, dataset, done, question, entries)
+
+
+def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
+    """Run all jobs and tell of each; an interruption says how to go on."""
+    done: list[Done] = []
+    try:
+        with Show(show, [(job.entry.label, job.seed, job.folder) for job in todo]) as shown:
+            for ended in _run_all(todo, workers):
+                done.append(ended)
+                shown.ended(ended.label, ended.seed, ended.error)
+    except (KeyboardInterrupt, Interrupted):
+        kept = sum(not ended.error for ended in done)
+        raise Interrupted(
+            f"interrupted with {kept} of {len(todo)} runs finished; the same command goes on with the others"
+        ) from None
+    except BrokenExecutor as error:
+        raise AtlasError(
+            f"a worker process died ({error}), perhaps for want of memory; finished runs are kept: "
+            "start the same command again, with --jobs 1"
+        ) from error
+    return done
 
 
 def make_entries(
@@ -232,7 +250,7 @@ def _opened(source: str, own: tuple[tuple[str, Any], ...]) -> Dataset:
 
 
 def run_job(job: Job) -> Done:
-    """Train one run of a study, or go on with it; what goes wrong becomes words. Interruptions pass through."""
+    """Train one run of a study, or go on with it; what goes wrong becomes words, but interruptions pass."""
     entry, folder = job.entry, job.folder
     try:
         own = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in job.own.items())

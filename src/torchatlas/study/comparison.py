@@ -1,4 +1,4 @@
-"""What a comparison found: gathered from its runs' folders, judged, and written as table, verdict and report."""
+"""What a comparison found: judged, and written as table, verdict and report."""
 
 import csv
 import json
@@ -95,7 +95,8 @@ class Comparison:
         return str(table.rename(columns=shown).to_string(index=False))
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{self.sentence}</b></p>{self.table.to_html(float_format='{:.4g}'.format)}<p>report: {self.report}</p>"
+        table = self.table.to_html(float_format="{:.4g}".format)
+        return f"<p><b>{self.sentence}</b></p>{table}<p>report: {self.report}</p>"
 
     def __repr__(self) -> str:
         return f"{self.text()}\n\n{self.sentence}\nreport: {self.report}"

@@ -1,4 +1,4 @@
-"""What a trained model costs: parameters, multiply-adds, latency, and training time with the machine to itself."""
+"""What a trained model costs: parameters, multiply-adds, latency, and training time alone on the machine."""
 
 import time
 from dataclasses import dataclass

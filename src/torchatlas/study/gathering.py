@@ -134,7 +134,7 @@ def run_result(result: RunResult, test: dict[str, Any], dataset: Dataset, spec: 
 
 
 def curve_of(folder: Path) -> list[dict[str, float]]:
-    """A run's validations, each with the training values before it; training alone where nothing is validated."""
+    """A run's validations with the training values before them; training alone where none is validated."""
     curve: list[dict[str, float]] = []
     trained: dict[str, float] = {}
     lines = read_record(folder / RECORD)

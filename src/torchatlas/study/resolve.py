@@ -13,6 +13,18 @@ from ..engine.errors import UsageError
 from .build import factory
 from .recipe import SETTABLE, Recipe, first_problem
 
+DATA_OPTIONS = (  # what `open_dataset` is told
+    "target",
+    "task",
+    "group",
+    "time",
+    "drop",
+    "missing",
+    "separator",
+    "encoding",
+    "size",
+    "skip_broken",
+)
 FROM_DATA = ("self", "spec", "num_classes", "in_channels", "in_features", "network")  # not the user's to say
 
 
@@ -21,7 +33,7 @@ def resolve(
 ) -> Recipe:
     """A recipe from a method's name (or class), its card's defaults and the user's settings.
 
-    A setting is a field of the recipe, `optimizer.KEY` for the optimizer's options, or an option of the method.
+    A setting is a field of the recipe, `optimizer.KEY` for an optimizer's option, or the method's own.
     Raises UsageError that says which names there are.
     """
     card = card_of(method)
@@ -62,12 +74,13 @@ def resolve(
 
 
 def _unknown(method: str, key: str, takes: Iterable[str]) -> str:
-    names = [*takes, *SETTABLE]
+    names = [*takes, *SETTABLE, *DATA_OPTIONS]
     near = get_close_matches(key, names, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     own = ", ".join(takes) or "none"
     return (
-        f"{method} has no option {key!r}{hint}\nits own options: {own}\nof every run: {', '.join(SETTABLE)}"
+        f"{method} has no option {key!r}{hint}\nits own options: {own}\n"
+        f"of every run: {', '.join(SETTABLE)}\nof the data: {', '.join(DATA_OPTIONS)}"
     )
 
 

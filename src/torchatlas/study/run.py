@@ -83,11 +83,12 @@ class Run:
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {value:.4g}" for name, value in self.scores.items())
-        return f"Run({self.recipe.method} on {self.recipe.data}, seed {self.recipe.seed}: {scores or 'no scores'})"
+        name = f"{self.recipe.method} on {self.recipe.data}, seed {self.recipe.seed}"
+        return f"Run({name}: {scores or 'no scores'})"
 
 
 def original_scale(preparation: sources.Preparation, y: Any, p: Any) -> tuple[Any, Any]:
-    """Targets and predictions as the user knows them: regression's standardisation undone, as (n, outputs)."""
+    """Targets and predictions as the user knows them: standardisation undone, (n, outputs)."""
     if preparation.spec.task != "regression":
         return y, p
     decode = preparation.decode

@@ -1,4 +1,4 @@
-"""The scores of a test part, by scikit-learn's functions, per task; the first of a task is what is compared."""
+"""The scores of a test part, by scikit-learn's functions, per task; a task's first is what is compared."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,5 +95,5 @@ def higher_is_better(spec: Spec, name: str) -> bool:
 
 
 def score_all(spec: Spec, y: Array, p: Array) -> dict[str, float]:
-    """Every score of the task. y and p are on the original scale; p holds probabilities or values, (n, outputs)."""
+    """Every score of the task; y and p on the original scale, p as (n, outputs)."""
     return {name: score.function(y, p) for name, score in SCORES[spec.task].items()}

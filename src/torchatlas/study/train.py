@@ -36,7 +36,7 @@ from .build import (
 )
 from .classical import Classical, fit_classical, save_classical
 from .recipe import Recipe, read_recipe
-from .resolve import card_of, resolve
+from .resolve import DATA_OPTIONS, card_of, resolve
 from .run import (
     ENVIRONMENT,
     RECIPE,
@@ -51,7 +51,6 @@ from .run import (
 from .scores import main_score, score_all
 
 ENDLESS = 10**9  # steps of a run whose budget is time
-DATA_OPTIONS = ("target", "task", "group", "time")
 
 
 def train(
@@ -66,8 +65,8 @@ def train(
     """Train a method on data, and test it once at the end.
 
     method: a name of the catalog, "module:Thing", a class, or the path of a `run.yaml`. data: a set's name,
-    `csv:PATH`, `folder:PATH` …, a DataFrame, a pair of arrays. out: the run's folder; a new one below `runs/` by
-    default. settings: any field of the recipe (epochs, seed, lr, optimizer …), what the data needs said
+    `csv:PATH`, `folder:PATH` …, a DataFrame, a pair of arrays. out: the run's folder; a new one below `runs/`
+    by default. settings: any field of the recipe (epochs, seed, lr, optimizer …), what the data needs said
     (target, task, group, time), or an option of the method. smoke: one batch of everything.
 
     Raises AtlasError, in words: unknown names, data that cannot be learned from, a loss that is not finite.
@@ -85,7 +84,7 @@ def train(
 
 
 def data_name(data: Any, dataset: Dataset) -> str:
-    """How a recipe calls its data: the words it was asked for, with paths made absolute, or the set's own name."""
+    """How a recipe calls its data: the words of the user with absolute paths, or the set's own name."""
     if not isinstance(data, str):
         return dataset.name
     kind, colon, path = data.partition(":")
@@ -126,7 +125,7 @@ def resume(
 ) -> Run:
     """Go on with a run from its newest sound checkpoint, as if it had never stopped.
 
-    data, method: needed again only where they were given as objects. more: a longer `epochs`, `steps` or `minutes`.
+    data, method: needed again only where they were objects. more: a longer `epochs`, `steps` or `minutes`.
     Raises AtlasError where there is no run, or the data is not what it was.
     """
     folder = Path(folder)
@@ -277,7 +276,7 @@ def make_loop(
     reseed("cpu", recipe.seed, "init")
     learner = build(recipe, prepared.spec, method).to(device)
     source = sources.Resident(prepared.train, recipe.batch_size, recipe.seed, device=device)
-    steps = _steps(recipe, source.steps_per_epoch)
+    steps = steps_of(recipe, source.steps_per_epoch)
     optimizers = make_optimizers(recipe, learner, card)
     valid = prepared.valid.to(device) if prepared.valid is not None else None
     scored = valid is not None and bool(learner.monitor)
@@ -295,7 +294,8 @@ def make_loop(
     )
 
 
-def _steps(recipe: Recipe, per_epoch: int) -> int:
+def steps_of(recipe: Recipe, per_epoch: int) -> int:
+    """How many steps a recipe's budget is; a budget of time has no end in steps."""
     if recipe.steps is not None:
         return recipe.steps
     return max(1, math.ceil(recipe.epochs * per_epoch)) if recipe.epochs is not None else ENDLESS
