@@ -6,6 +6,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the first import of torch: workers share the cores
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # scikit-learn leaves a check of estimators out without it
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Small learners and sources for the engine's tests: every kind of state that a loop must carry."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +36,7 @@ class Classifier(Learner):
 class Duel(Learner):
     """Two players, two critic turns a step, a buffer that `updated` moves."""
 
-    players = {"critic": ("critic",), "generator": ("generator",)}
+    players: ClassVar = {"critic": ("critic",), "generator": ("generator",)}
     monitor = ""
 
     def __init__(self):

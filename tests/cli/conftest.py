@@ -1,10 +1,11 @@
 import io
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -37,10 +38,10 @@ def run(*words: object) -> Outcome:
     """A command as typed, in this process; anything but an exit status comes through as its traceback."""
     out, err = io.StringIO(), io.StringIO()
     argv = ["torchatlas", *map(str, words)]
-    with mock.patch.object(sys, "argv", argv), redirect_stdout(out), redirect_stderr(err):
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return Outcome(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+    typed, ended = mock.patch.object(sys, "argv", argv), pytest.raises(SystemExit)
+    with typed, redirect_stdout(out), redirect_stderr(err), ended as end:
+        main()
+    return Outcome(int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +71,8 @@ def typed(here: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     yield start
     for process in begun:
-        if process.poll() is None:
-            process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 

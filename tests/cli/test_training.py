@@ -214,7 +214,8 @@ from torch import nn
 class Tiny(nn.Module):
     def __init__(self, in_features, num_classes, width=4):
         super().__init__()
-        self.net = nn.Sequential(nn.Flatten(), nn.Linear(in_features, width), nn.Tanh(), nn.Linear(width, num_classes))
+        first, last = nn.Linear(in_features, width), nn.Linear(width, num_classes)
+        self.net = nn.Sequential(nn.Flatten(), first, nn.Tanh(), last)
 
     def forward(self, x):
         return self.net(x)

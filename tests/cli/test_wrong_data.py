@@ -1,4 +1,4 @@
-"""Data that cannot be learned from: exit status 1, the file, the place and the cure; nothing is left behind."""
+"""Data that cannot be learned from: status 1, the file, the place and the cure; nothing is left behind."""
 
 import numpy as np
 import pytest
@@ -95,6 +95,12 @@ def test_one_broken_picture_among_good_ones(atlas, here, pictures):
         "run",
     )
     assert outcome.status == 0 and "dark/3.png" in outcome.said, outcome.err
+
+
+def test_a_target_that_is_not_there(atlas, here, pets_csv):
+    source = f"csv:{pets_csv}"
+    refused(atlas, here, source, "'knid'", "did you mean 'kind'", "pets.csv", more=["--target", "knid"])
+    refused(atlas, here, source, "pets.csv", "target", "columns: size, colour, kind, price")
 
 
 @pytest.mark.parametrize("words", [("--group", "owner"), ("--time", "born")])

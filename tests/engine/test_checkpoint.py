@@ -102,7 +102,7 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.save(1, {"step": 1})
     monkeypatch.setattr(checkpoint, "write_durably", full)
-    with pytest.raises(AtlasError, match="the disk is full.*Free some space"):
+    with pytest.raises(AtlasError, match=r"the disk is full.*Free some space"):
         store.save(2, {"step": 2})
     assert store.steps() == [1] and not list(tmp_path.glob(".new-*"))
 

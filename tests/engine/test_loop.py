@@ -195,7 +195,7 @@ def test_not_finite_stops_before_the_weights_move(tmp_path, kind, player, bad):
     with pytest.raises(NotFinite, match=r"step 3: .*First at fault: \w+.*Replay.*failures/step-00000003"):
         loop._one_step()
     for name, tensor in loop.learner.state_dict().items():
-        moved = kind is Duel and player == "generator" and name.startswith(("critic", "count"))  # turns before
+        moved = kind is Duel and player == "generator" and name.startswith(("critic", "count"))
         assert moved or torch.equal(tensor, start[name]), name
 
 

@@ -39,5 +39,5 @@ def test_a_last_line_cut_short_is_left_out(tmp_path):
 
 
 def test_where_it_cannot_be_written_the_cure_is_named(tmp_path):
-    with pytest.raises(AtlasError, match="could not be written|no permission"):
+    with pytest.raises(AtlasError, match=r"could not be written|no permission"):
         Record(tmp_path / "missing" / "record.jsonl").rewind()

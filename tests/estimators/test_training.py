@@ -3,7 +3,8 @@ import pytest
 from torch import nn
 
 from torchatlas.engine.errors import UsageError
-from torchatlas.estimators.training import LEAST_STEPS, Method, budget, make_recipe
+from torchatlas.estimators.training import LEAST_STEPS, Method, make_recipe
+from torchatlas.study.train import steps_of
 
 SAID = {"seed": 3, "device": "cpu"}
 
@@ -27,9 +28,9 @@ def test_what_is_said_is_obeyed():
 
 
 def test_budget_in_steps():
-    assert budget(make_recipe("mlp", 100, SAID | {"epochs": 2.5, "batch_size": 50}, {}), 2) == 5
-    assert budget(make_recipe("mlp", 100, SAID, {"steps": 7}), 2) == 7
-    assert budget(make_recipe("mlp", 100, SAID, {"minutes": 1}), 2) > 10**6
+    assert steps_of(make_recipe("mlp", 100, SAID | {"epochs": 2.5, "batch_size": 50}, {}), 2) == 5
+    assert steps_of(make_recipe("mlp", 100, SAID, {"steps": 7}), 2) == 7
+    assert steps_of(make_recipe("mlp", 100, SAID, {"minutes": 1}), 2) > 10**6
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ WARM.set_forkserver_preload(
 
 
 class Forked:
-    """A run in a fork of the warm process; begins anew where the last one was killed before its recipe lay there."""
+    """A run in a fork of the warm process; anew where none was killed after writing its recipe."""
 
     def __init__(self, name, folder, **settings):
         if (folder / "run.yaml").exists():
