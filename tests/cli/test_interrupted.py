@@ -54,7 +54,7 @@ def test_a_comparison_stops_and_goes_on(atlas, typed, until, here):
         "--data",
         "iris",
         "--steps",
-        4000,
+        2500,
         "--seeds",
         1,
         "--jobs",
@@ -76,7 +76,7 @@ def test_a_comparison_stops_and_goes_on(atlas, typed, until, here):
     assert not checkpoint.exists() or checkpoint.stat().st_mtime_ns == at
     (recorded,) = (here / "study" / "runs").glob("mlp-*/record.jsonl")
     steps = [line["step"] for line in read_record(recorded) if line["kind"] == "train"]
-    assert steps == sorted(set(steps)) and steps[-1] == 4000
+    assert steps == sorted(set(steps)) and steps[-1] == 2500
 
 
 def alive(group):

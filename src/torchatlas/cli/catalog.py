@@ -1,37 +1,34 @@
 """`list` and `show`: the catalog, read without importing torch."""
 
 import json
-from typing import Annotated
 
-import typer
+import click
 
 from ..cards import reader, text
+from . import options as o
 
 
-def list_methods(
-    words: Annotated[
-        str, typer.Argument(help="Only methods whose name, title or topics hold this text.")
-    ] = "",
-    family: Annotated[str, typer.Option(help="Only this folder of the atlas: nn, optim/schedules …")] = "",
-    topic: Annotated[str, typer.Option(help="Only methods with this topic.")] = "",
-    kind: Annotated[str, typer.Option(help="Only this kind: network, loss, optimizer …")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
-) -> None:
-    """List the methods of the atlas."""
+@click.command("list", short_help="List the methods of the atlas.")
+@click.argument("words", default="", metavar="[TEXT]")
+@click.option("--family", default="", help="Only this folder of the atlas: nn, optim/schedules …")
+@click.option("--topic", default="", help="Only methods with this topic.")
+@click.option("--kind", default="", help="Only this kind: network, loss, optimizer …")
+@o.as_json
+def list_methods(words: str, family: str, topic: str, kind: str, as_json: bool) -> None:
+    """List the methods of the atlas; TEXT: those whose name, title or topics hold it."""
     cards = text.select(reader.catalog().values(), family=family, topic=topic, kind=kind, text=words)
     if as_json:
-        typer.echo(json.dumps(text.list_json(cards), indent=1))
-        return
-    if not cards:
-        typer.echo("no method fits; torchatlas list shows them all", err=True)
-        raise typer.Exit(1)
-    typer.echo(text.list_text(cards))
+        click.echo(json.dumps(text.list_json(cards), indent=1))
+    elif cards:
+        click.echo(text.list_text(cards))
+    else:
+        raise reader.UnknownName("no method fits; torchatlas list shows them all")
 
 
-def show(
-    name: Annotated[str, typer.Argument(help="A method's name.")],
-    as_json: Annotated[bool, typer.Option("--json", help="The card as an object.")] = False,
-) -> None:
-    """Show what a method is: formula, paper, options, certificate."""
+@click.command(short_help="Show what a method is.")
+@click.argument("name")
+@o.as_json
+def show(name: str, as_json: bool) -> None:
+    """Show what the method NAME is: formula, paper, options, certificate."""
     card = reader.find(name)
-    typer.echo(json.dumps(text.list_json([card])[0], indent=1) if as_json else text.show_text(card))
+    click.echo(json.dumps(text.list_json([card])[0], indent=1) if as_json else text.show_text(card))

@@ -1,44 +1,52 @@
 """`compare`: methods under one budget, over seeds, to a verdict and a report."""
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from . import options as o
 
 
+@click.command(short_help="Compare methods on data: which is best?")
+@click.argument("names", nargs=-1, required=True)
+@o.described
+@click.option("--vary", multiple=True, metavar="KEY=A,B", help="The same method with each value; repeatable.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="How many; each redraws the split.",
+)
+@o.budget
+@click.option("--metric", help="What decides; the task's usual one by default.")
+@o.device
+@o.settings
+@click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time; as many as help by default.")
+@o.out
+@click.option("--fresh", is_flag=True, help="Begin anew, in place of going on with what is there.")
+@o.as_json
 def compare(
-    names: Annotated[list[str], typer.Argument(help="Methods, or module:Thing of your own.")],
-    data: o.Data = "digits",
-    vary: Annotated[
-        list[str] | None, typer.Option(help="KEY=a,b,c: the same method with each value.")
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds; each redraws the split.")] = 5,
-    target: o.Target = None,
-    task: o.Task = None,
-    group: o.Group = None,
-    time: o.Time = None,
-    epochs: o.Epochs = None,
-    steps: o.Steps = None,
-    minutes: o.Minutes = None,
-    metric: Annotated[str | None, typer.Option(help="What decides; the task's usual one by default.")] = None,
-    device: o.Device = None,
-    settings: o.Set = None,
-    jobs: Annotated[int | None, typer.Option(help="Runs at a time; as many as help by default.")] = None,
-    out: o.Out = None,
-    fresh: Annotated[bool, typer.Option(help="Begin anew, in place of going on with what is there.")] = False,
-    as_json: o.Json = False,
+    names: tuple[str, ...],
+    data: str,
+    vary: tuple[str, ...],
+    seeds: int,
+    settings: tuple[str, ...],
+    jobs: int | None,
+    out: str | None,
+    fresh: bool,
+    as_json: bool,
+    **words: Any,
 ) -> None:
-    """Compare methods on data: which is best, by how much, at what cost."""
+    """Compare NAMES (methods, or module:Thing of your own): which is best, by how much, at what cost."""
     from ..study import compare as study
     from ..study.words import parse_varied
 
-    words = {"target": target, "task": task, "group": group, "time": time, "metric": metric}
-    said = o.gather(settings, epochs=epochs, steps=steps, minutes=minutes, device=device, **words)
+    said = o.gather(settings, **words)
     show = "json" if as_json else "auto"
     how: dict[str, Any] = {
-        "vary": parse_varied(vary or ()),
+        "vary": parse_varied(vary),
         "seeds": seeds,
         "jobs": jobs,
         "out": out,
@@ -47,6 +55,6 @@ def compare(
     result = study.compare(names, data, show=show, **how, **said)
     if as_json:
         verdict = {"event": "verdict", "sentence": result.sentence, "report": str(result.report)}
-        typer.echo(json.dumps(verdict))
+        click.echo(json.dumps(verdict))
         return
-    typer.echo(f"{result.text()}\n\n{result.sentence}\n\nreport: {result.report}")
+    click.echo(f"{result.text()}\n\n{result.sentence}\n\nreport: {result.report}")

@@ -2,53 +2,39 @@
 
 import os
 import sys
+from typing import NoReturn
 
-import typer
+import click
 
 from .. import __version__
 from ..cards.reader import UnknownName
 from . import catalog, comparing, training, using
 
-app = typer.Typer(
-    name="torchatlas",
-    help="An atlas of deep learning for PyTorch: find methods, train them, compare them on your data.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="torchatlas", message="%(prog)s %(version)s")
+def app() -> None:
+    """An atlas of deep learning for PyTorch: find methods, train them, compare them on your data."""
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"torchatlas {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version."
-    ),
-) -> None:
-    """Nothing to do before a command."""
-
-
-for command in (catalog.list_methods, catalog.show):
-    app.command({"list_methods": "list"}.get(command.__name__, command.__name__))(command)
-app.command("train")(training.train)
-app.command("compare")(comparing.compare)
-for use in (using.evaluate, using.predict, using.sample, using.report, using.doctor):
-    app.command(use.__name__)(use)
+for command in (
+    *(catalog.list_methods, catalog.show),
+    *(training.train, comparing.compare),
+    *(using.evaluate, using.predict, using.sample, using.report, using.doctor),
+):
+    app.add_command(command)
 
 
 def main() -> None:
     """Run a command; turn what the user can mend into one message and an exit status."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except UnknownName as error:
         _fail(str(error), 2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         _fail("interrupted", 130)
     except BrokenPipeError:  # the reader of our output went away: nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,6 +48,6 @@ def main() -> None:
         _fail(str(error), status)
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     print(f"torchatlas: {message}", file=sys.stderr)
     sys.exit(status)

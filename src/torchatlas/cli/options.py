@@ -1,31 +1,60 @@
 """The options that mean the same in every command."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
-import typer
+import click
 
-Data = Annotated[str, typer.Option(help="digits, mnist … or folder:PATH, csv:PATH, parquet:PATH, npz:PATH.")]
-Target = Annotated[list[str] | None, typer.Option(help="The column to learn (several: say it again).")]
-Task = Annotated[
-    str | None, typer.Option(help="classification, regression or multilabel; seen from the target.")
-]
-Group = Annotated[str | None, typer.Option(help="Column whose groups stay together in a split.")]
-Time = Annotated[str | None, typer.Option(help="Column to split by time: the latest rows are the test part.")]
-Epochs = Annotated[float | None, typer.Option(help="Passes over the training data.")]
-Steps = Annotated[int | None, typer.Option(help="Steps, in place of epochs.")]
-Minutes = Annotated[float | None, typer.Option(help="Minutes per run, in place of epochs.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps or auto.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE: any option; say it again for more.")]
-Out = Annotated[str | None, typer.Option(help="Where the results go.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+F = TypeVar("F", bound=Callable[..., Any])
+
+data = click.option(
+    "--data",
+    default="digits",
+    show_default=True,
+    metavar="DATA",
+    help="digits, iris, mnist … or folder:PATH, csv:PATH, parquet:PATH, npz:PATH.",
+)
+target = click.option("--target", multiple=True, help="The column to learn; several: say it again.")
+task = click.option(
+    "--task", help="classification, regression or multilabel; by default seen from the target."
+)
+group = click.option("--group", help="Column whose groups stay together in a split.")
+time = click.option("--time", help="Column to split by time: the latest rows are the test part.")
+epochs = click.option("--epochs", type=float, help="Passes over the training data.")
+steps = click.option("--steps", type=int, help="Steps, in place of epochs.")
+minutes = click.option("--minutes", type=float, help="Minutes per run, in place of epochs.")
+device = click.option("--device", help="cpu, cuda, mps or auto.")
+settings = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any option of the run or the method; repeatable.",
+)
+out = click.option("--out", help="Where the results go.")
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON in place of text.")
 
 
-def gather(pairs: Iterable[str] | None, **given: Any) -> dict[str, Any]:
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, in the order given."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+described = together(data, target, task, group, time)  # the data, and what must be said of it
+budget = together(epochs, steps, minutes)
+
+
+def gather(pairs: Iterable[str], **given: Any) -> dict[str, Any]:
     """`--set` pairs and named options as one dict; what was not said is left out."""
     from ..study.words import parse_settings
 
-    said = {key: value for key, value in given.items() if value is not None and value != []}
-    if isinstance(target := said.get("target"), list):
-        said["target"] = target[0] if len(target) == 1 else target
-    return {**parse_settings(pairs or ()), **said}
+    said = {key: value for key, value in given.items() if value not in (None, ())}
+    if "target" in said:
+        said["target"] = said["target"][0] if len(said["target"]) == 1 else list(said["target"])
+    return {**parse_settings(pairs), **said}

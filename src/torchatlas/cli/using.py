@@ -2,77 +2,88 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from . import options as o
 
-RunFolder = Annotated[str, typer.Argument(help="The folder of a run.")]
+new_data = click.option("--data", required=True, metavar="DATA", help="csv:PATH, folder:PATH … as for train.")
 
 
-def evaluate(run: RunFolder, data: o.Data, as_json: o.Json = False) -> None:
-    """Score a trained model on labelled data."""
+@click.command(short_help="Score a trained model on labelled data.")
+@click.argument("run")
+@new_data
+@o.as_json
+def evaluate(run: str, data: str, as_json: bool) -> None:
+    """Score the model of the folder RUN on labelled data."""
     from ..study.run import load
 
     scores = load(run).evaluate(data)
     lines = "\n".join(f"{name:20} {value:.6g}" for name, value in scores.items())
-    typer.echo(json.dumps(scores) if as_json else lines)
+    click.echo(json.dumps(scores) if as_json else lines)
 
 
-def predict(
-    run: RunFolder,
-    data: o.Data,
-    out: Annotated[str, typer.Option(help="The CSV to write; - for standard output.")] = "predictions.csv",
-) -> None:
-    """Predict for new data, into a CSV with class names and probabilities."""
+@click.command(short_help="Predict new data.")
+@click.argument("run")
+@new_data
+@click.option(
+    "--out", default="predictions.csv", show_default=True, help="The CSV to write; - for standard output."
+)
+def predict(run: str, data: str, out: str) -> None:
+    """Predict new data with the model of the folder RUN: a CSV with class names and probabilities."""
     from ..engine.checkpoint import unwritable
     from ..engine.errors import AtlasError
     from ..study.run import load
 
     table = load(run).predict(data)
     if out == "-":
-        typer.echo(table.to_csv(index=False), nl=False)
+        click.echo(table.to_csv(index=False), nl=False)
         return
     try:
         table.to_csv(out, index=False)
     except OSError as error:
         raise AtlasError(unwritable(Path(out), error)) from error
-    typer.echo(f"{len(table)} predictions: {out}")
+    click.echo(f"{len(table)} predictions: {out}")
 
 
-def sample(
-    run: RunFolder,
-    count: Annotated[int, typer.Option(min=1, help="How many.")] = 16,
-    seed: Annotated[int, typer.Option(help="Draws the noise.")] = 0,
-    out: Annotated[
-        str, typer.Option(help="A .png (images), .csv (tables) or .npz to write.")
-    ] = "samples.png",
-) -> None:
-    """Make new data with a trained generative model."""
+@click.command(short_help="Make new data.")
+@click.argument("run")
+@click.option("--count", type=click.IntRange(min=1), default=16, show_default=True, help="How many.")
+@click.option("--seed", default=0, show_default=True, help="Draws the noise.")
+@click.option(
+    "--out", default="samples.png", show_default=True, help="A .png (images), .csv (tables) or .npz."
+)
+def sample(run: str, count: int, seed: int, out: str) -> None:
+    """Make new data with the generative model of the folder RUN."""
     from ..study.run import load
     from ..study.samples import write_samples
 
-    typer.echo(f"{count} samples: {write_samples(load(run).sample(count, seed), Path(out))}")
+    click.echo(f"{count} samples: {write_samples(load(run).sample(count, seed), Path(out))}")
 
 
-def report(run: RunFolder, out: o.Out = None) -> None:
-    """Write the report of a run or of a comparison as one HTML file."""
+@click.command(short_help="Write the HTML report of a run or comparison.")
+@click.argument("run")
+@o.out
+def report(run: str, out: str | None) -> None:
+    """Write the report of a run or a comparison, the folder RUN, as one HTML file."""
     from ..study.reporting import report as write
 
-    typer.echo(f"report: {write(run, out)}")
+    click.echo(f"report: {write(run, out)}")
 
 
+@click.command(short_help="Look through the installation and the data.")
+@click.option("--data", metavar="DATA", help="Data to look through, as for train.")
+@o.target
+@o.task
+@o.settings
+@o.as_json
 def doctor(
-    data: Annotated[str | None, typer.Option(help="Data to look through, as for train.")] = None,
-    target: o.Target = None,
-    task: o.Task = None,
-    as_json: o.Json = False,
+    data: str | None, target: tuple[str, ...], task: str | None, settings: tuple[str, ...], as_json: bool
 ) -> None:
     """Say what is installed, which devices there are, and what is wrong with the data."""
     from ..study.doctor import doctor as examine
 
-    found = examine(data, **o.gather((), target=target, task=task))
-    typer.echo(json.dumps(found.as_json(), indent=1) if as_json else found.text())
+    found = examine(data, **o.gather(settings, target=target, task=task))
+    click.echo(json.dumps(found.as_json(), indent=1) if as_json else found.text())
     if found.failed:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
