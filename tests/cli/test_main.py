@@ -44,7 +44,7 @@ for words in (["list"], ["list", "--json"], ["show", "mlp"], ["--help"], ["train
 @pytest.mark.parametrize("words", [["trian"], ["list", "--famly", "nn"], ["--verson"], ["show"], ["compare"]])
 def test_wrong_words_of_the_command_line_end_with_2(atlas, words):
     outcome = atlas(*words)
-    assert outcome.status == 2 and outcome.err.startswith("Usage: ") and "-h' for help" in outcome.said
+    assert outcome.status == 2 and outcome.err.startswith("Usage: ") and "help' for help" in outcome.said
 
 
 def test_a_reader_that_goes_away_is_no_failure(typed):

@@ -149,7 +149,9 @@ def _imported(where: str, own: bool) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        raise UnknownName(f"{where}: there is no module {error.name!r} here or on Python's path") from error
+        raise UnknownName(
+            f"{where}: there is no module {error.name!r} here; run from its folder or set PYTHONPATH"
+        ) from error
     for part in path.split("."):
         if not hasattr(thing, part):
             names = [name for name in vars(home) if not name.startswith("_")]

@@ -22,7 +22,8 @@ def list_methods(words: str, family: str, topic: str, kind: str, as_json: bool) 
     elif cards:
         click.echo(text.list_text(cards))
     else:
-        raise reader.UnknownName("no method fits; torchatlas list shows them all")
+        click.echo("no method fits; torchatlas list shows them all", err=True)
+        raise click.exceptions.Exit(1)
 
 
 @click.command(short_help="Show what a method is.")

@@ -28,7 +28,9 @@ for command in (
 def main() -> None:
     """Run a command; turn what the user can mend into one message and an exit status."""
     try:
-        sys.exit(app(standalone_mode=False))
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(status)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -37,8 +39,12 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted", 130)
     except BrokenPipeError:  # the reader of our output went away: nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _quiet()
         sys.exit(0)
+    except OSError as error:
+        if error.filename is None:  # standard output: what is left in it cannot be written at the end either
+            _quiet()
+        _fail(_told(error), 1)
     except Exception as error:
         from ..engine.errors import AtlasError, Interrupted, UsageError
 
@@ -46,6 +52,16 @@ def main() -> None:
             raise
         status = 130 if isinstance(error, Interrupted) else 2 if isinstance(error, UsageError) else 1
         _fail(str(error), status)
+
+
+def _quiet() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _told(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"no permission to use {error.filename}: change its owner or mode, or choose another place"
+    return f"{error.filename or 'the output could not be written'}: {error.strerror or error}"
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from . import options as o
 
@@ -36,7 +37,7 @@ def train(
     **words: Any,
 ) -> None:
     """Train NAME (a method, module:Thing of your own, or a run.yaml) on data; test it once at the end."""
-    from ..engine.errors import Interrupted, UsageError
+    from ..engine.errors import UsageError
     from ..study import train as study
 
     if replay:
@@ -46,18 +47,28 @@ def train(
     if bool(name) == bool(resume):
         raise UsageError("say what to train: torchatlas train NAME, or torchatlas train --resume RUN")
     listeners = _listeners(name or "", as_json, tensorboard, resume or out)
-    try:
-        if resume:
-            budget = {key: words[key] for key in ("epochs", "steps", "minutes")}
-            run = study.resume(resume, listeners=listeners, **budget)
-        else:
-            said = o.gather(settings, **words)
-            run = study.train(name, data, out=out, listeners=listeners, smoke=smoke, **said)
-    except Interrupted as error:
-        raise Interrupted(
-            f"{error}. Go on with: torchatlas train --resume {resume or out or 'RUN'}"
-        ) from None
+    if resume:
+        run = study.resume(resume, listeners=listeners, **_only_budget(words))
+    else:
+        said = o.gather(settings, **words)
+        run = study.train(name, data, out=out, listeners=listeners, smoke=smoke, **said)
     _tell(run, as_json)
+
+
+def _only_budget(words: dict[str, Any]) -> dict[str, Any]:
+    """The budget; other words that were said would change nothing, so they are refused."""
+    from ..engine.errors import UsageError
+
+    context = click.get_current_context()
+    kept = ("resume", "epochs", "steps", "minutes", "as_json", "tensorboard")
+    for option in context.command.params:
+        said = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if said and option.name not in kept:
+            raise UsageError(
+                f"a resumed run keeps its recipe, so {option.opts[0]} cannot be said with --resume; "
+                "only --epochs, --steps and --minutes can"
+            )
+    return {key: words[key] for key in ("epochs", "steps", "minutes")}
 
 
 def _listeners(name: str, as_json: bool, tensorboard: bool, folder: str | None) -> list[Any]:

@@ -21,6 +21,7 @@ from .randomness import reseed
 from .record import Event, Listener, Record
 from .stopping import StopSignals
 
+ENDLESS = 10**9  # steps of a run whose budget is time
 RUNAWAY = 1000.0  # how many times its first value a loss may reach before the user is told
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 from typing import IO, Any
 
+from .loop import ENDLESS
 from .record import Event
 
 
@@ -44,7 +45,8 @@ class PlainProgress:
         if now - self.last >= 1:
             self.last = now
             valid = f"  | valid {_words(event.values)}" if event.kind == "valid" else ""
-            where = f"epoch {event.epoch:.1f}, step {event.step}/{self.steps}"
+            of = f"/{self.steps}" if self.steps < ENDLESS else ""
+            where = f"epoch {event.epoch:.1f}, step {event.step}{of}"
             print(f"{self.name}{where}  {self.trained}{valid}", file=self.out, flush=True)
 
 
@@ -63,7 +65,8 @@ class TerminalProgress:
     def __call__(self, event: Event) -> None:
         if event.kind == "start":
             self.bar.start()
-            self.bar.update(self.task, total=event.values["steps"], completed=event.step)
+            total = event.values["steps"] if event.values["steps"] < ENDLESS else None
+            self.bar.update(self.task, total=total, completed=event.step)
         elif event.kind == "train":
             self.trained = _words(event.values)
         elif event.kind == "valid":

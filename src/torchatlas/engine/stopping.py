@@ -25,6 +25,6 @@ class StopSignals:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked and number == signal.SIGINT:
+        if self.asked == "SIGINT" and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.asked = signal.Signals(number).name

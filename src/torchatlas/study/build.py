@@ -3,7 +3,6 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -22,7 +21,8 @@ from .recipe import Recipe
 from .words import choice, part
 
 DEFAULT_NETWORK = "mlp"
-PARTS = {"activation": "activation", "optimizer": "optimizer", "loss": "loss", "schedule": "schedule"}
+PARTS = ("activation", "optimizer", "loss", "schedule")  # trained in the default network
+TRAINED = ("network", "learner", "gan_loss", "estimator")
 
 
 def is_classical(card: Card) -> bool:
@@ -34,21 +34,15 @@ def thing_of(card: Card, method: Any = None) -> Any:
     """The class or function itself; a user's own is imported, or given as an object."""
     if method is not None and not isinstance(method, str):
         return method
-    if card.kind != "own":
-        return get(card.name)
-    module, _, name = card.where.partition(":")
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"{card.where} cannot be imported ({error}); run from its folder or set PYTHONPATH"
-        ) from error
+    return get(card.name)
 
 
 def factory(card: Card, method: Any = None) -> Callable[..., Any]:
     """The callable whose signature names the method's options."""
     if card.kind in PARTS:
         return get(DEFAULT_NETWORK)
+    if card.kind not in (*TRAINED, "own"):
+        raise UsageError(f"{card.name} is a {card.kind}: it cannot be trained; train a method that uses it")
     thing = thing_of(card, method)
     if card.kind == "gan_loss":
         return GAN.for_data
@@ -56,7 +50,7 @@ def factory(card: Card, method: Any = None) -> Callable[..., Any]:
         return thing.for_data
     if is_classical(card) or callable(thing):
         return thing
-    raise UsageError(f"{card.name} is a {card.kind}: it cannot be trained; train one of its users instead")
+    raise UsageError(f"{card.where} is a {type(thing).__name__}, neither a class nor a function")
 
 
 def build(recipe: Recipe, spec: Spec, method: Any = None) -> Learner:
@@ -69,8 +63,10 @@ def build(recipe: Recipe, spec: Spec, method: Any = None) -> Learner:
     options = {key: part(value) for key, value in recipe.options.items()}
     try:
         learner = _build(card, spec, options, recipe.loss, method)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{recipe.method} cannot be built for this data: {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        told = ", ".join(f"{key}={value}" for key, value in recipe.options.items())
+        how = f" with {told}" if told else ""
+        raise UsageError(f"{recipe.method} cannot be built for this data{how}: {error}") from error
     if learner.needs_target and spec.task == "none":
         raise UsageError(
             f"{recipe.method} learns from a target and this data has none; say which with --target"
@@ -153,8 +149,6 @@ def make_optimizers(recipe: Recipe, learner: Learner, card: Card) -> dict[str, O
     """One optimizer per player; fused where PyTorch has that for the device and the user said nothing."""
     name, options = choice(card.name if card.kind == "optimizer" else recipe.optimizer)
     chosen = find(name)
-    if chosen.kind not in ("optimizer", "own"):
-        raise UsageError(f"{name} is a {chosen.kind}, not an optimizer; torchatlas list --kind optimizer")
     options = {**_without_budget(chosen.recipe), **options, **recipe.optimizer_options}
     if recipe.lr is not None:
         options["lr"] = recipe.lr
@@ -200,8 +194,6 @@ def make_schedules(
     if text is None:
         return {}
     name, options = choice(text)
-    if find(name).kind != "schedule":
-        raise UsageError(f"{name} is a {find(name).kind}, not a schedule; torchatlas list --kind schedule")
     words = inspect.signature(get(name)).parameters
     for word in LENGTHS:
         if word in words and word not in options:

@@ -3,13 +3,17 @@
 import hashlib
 import itertools
 import json
+import multiprocessing
 import shutil
+import signal
+import threading
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 import yaml
@@ -28,6 +32,8 @@ from .run import RECIPE, RESULT
 from .train import data_name, dataset_stem, resume, run_recipe
 
 STUDY = "study.yaml"
+STOPPED = "interrupted"
+_stopped: set[str] = set()  # studies whose runs this process was asked to end
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ class Job:
     data: Any
     own: Mapping[str, Any]  # target, task, group, time
     folder: Path
-    threads: int | None
+    study: str  # names this call, so that a stop does not outlive it in a worker that is used again
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -118,22 +125,58 @@ def compare(
 def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
     """Run all jobs and tell of each; an interruption says how to go on."""
     done: list[Done] = []
+    stopped = False
     try:
-        with Show(show, [(job.entry.label, job.seed, job.folder) for job in todo]) as shown:
+        with (
+            _Forwarding(workers > 1) as signals,
+            Show(show, [(job.entry.label, job.seed, job.folder) for job in todo]) as shown,
+        ):
             for ended in _run_all(todo, workers):
-                done.append(ended)
-                shown.ended(ended.label, ended.seed, ended.error)
-    except (KeyboardInterrupt, Interrupted):
+                stopped = stopped or ended.error == STOPPED
+                if ended.error != STOPPED:
+                    done.append(ended)
+                    shown.ended(ended.label, ended.seed, ended.error)
+                elif workers == 1:
+                    break
+    except KeyboardInterrupt:
+        stopped = True
+    except BrokenExecutor as error:
+        if not signals.asked:
+            raise AtlasError(
+                f"a worker process died ({error}), perhaps for want of memory; finished runs are kept: "
+                "start the same command again, with --jobs 1"
+            ) from error
+        stopped = True
+    if stopped:
         kept = sum(not ended.error for ended in done)
         raise Interrupted(
             f"interrupted with {kept} of {len(todo)} runs finished; the same command goes on with the others"
-        ) from None
-    except BrokenExecutor as error:
-        raise AtlasError(
-            f"a worker process died ({error}), perhaps for want of memory; finished runs are kept: "
-            "start the same command again, with --jobs 1"
-        ) from error
+        )
     return done
+
+
+class _Forwarding:
+    """While open, SIGTERM ends a comparison as Ctrl-C does; workers first end at a checkpoint."""
+
+    def __init__(self, to_workers: bool):
+        self.to_workers, self.asked, self._before = to_workers, False, {}  # type: bool, bool, dict[int, Any]
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        if self.asked or not self.to_workers:
+            raise KeyboardInterrupt
+        self.asked = True
+        for child in multiprocessing.active_children():
+            child.terminate()
 
 
 def make_entries(
@@ -214,9 +257,10 @@ def _jobs(
         k: v for k, v in entries[0].settings.items() if k in ("split", "test", "valid", "fold", "metric")
     }
     drawn = [Entry(name, name, split, baseline=True) for name in baseline_names(dataset, labels)]
+    study = uuid.uuid4().hex
     for seed in seeds:
         for entry in [*entries, *drawn]:
-            yield Job(entry, seed, source, own, folder / "runs" / f"{entry.slug}-seed{seed}", None)
+            yield Job(entry, seed, source, own, folder / "runs" / f"{entry.slug}-seed{seed}", study)
 
 
 def _workers(jobs: int | None, count: int) -> int:
@@ -250,8 +294,10 @@ def _opened(source: str, own: tuple[tuple[str, Any], ...]) -> Dataset:
 
 
 def run_job(job: Job) -> Done:
-    """Train one run of a study, or go on with it; what goes wrong becomes words, but interruptions pass."""
+    """Train one run of a study, or go on with it; what goes wrong becomes words."""
     entry, folder = job.entry, job.folder
+    if job.study in _stopped:
+        return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
     try:
         own = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in job.own.items())
         dataset = _opened(job.data, own) if isinstance(job.data, str) else job.data
@@ -267,7 +313,8 @@ def run_job(job: Job) -> Done:
             run_recipe(recipe, dataset, folder, method=entry.method)
         return Done(entry.label, job.seed, folder, baseline=entry.baseline)
     except Interrupted:
-        raise
+        _stopped.add(job.study)
+        return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
     except Exception as error:  # one failed run must not take the others with it
         kind = "" if isinstance(error, AtlasError) else f"{type(error).__name__}: "
         return Done(entry.label, job.seed, folder, f"{kind}{error}", entry.baseline)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..cards.reader import find
 from ..engine.errors import UsageError
 from .build import factory
 from .recipe import SETTABLE, Recipe, first_problem
+from .words import choice
 
 DATA_OPTIONS = (  # what `open_dataset` is told
     "target",
@@ -25,6 +27,8 @@ DATA_OPTIONS = (  # what `open_dataset` is told
     "size",
     "skip_broken",
 )
+BUDGETS = {"epochs", "steps", "minutes"}
+EPOCHS = 30  # where neither the user nor the card says a budget
 FROM_DATA = ("self", "spec", "num_classes", "in_channels", "in_features", "network")  # not the user's to say
 
 
@@ -37,40 +41,73 @@ def resolve(
     Raises UsageError that says which names there are.
     """
     card = card_of(method)
-    fields: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-    optimizer_options: dict[str, Any] = {}
-    takes = method_options(card, method)
-    for key, value in {**card.recipe, **settings}.items():
+    said = _sorted_out(card, method, settings)
+    default = _sorted_out(card, method, card.recipe)
+    if said.fields.get("optimizer", default.fields.get("optimizer")) != default.fields.get("optimizer"):
+        default.fields.pop("lr", None)  # a rate chosen for another optimizer is worth nothing
+        default.optimizer.clear()
+    if BUDGETS & set(said.fields):  # the user's budget replaces the card's
+        default.fields = {key: value for key, value in default.fields.items() if key not in BUDGETS}
+    elif not BUDGETS & set(default.fields):
+        default.fields["epochs"] = EPOCHS
+    more: dict[str, Any] = {
+        "options": default.options | said.options,
+        "optimizer_options": default.optimizer | said.optimizer,
+        "data_options": dict(own or {}),
+    }
+    return _checked({"method": card.name, "data": data, **more, **default.fields, **said.fields})
+
+
+def override(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """A recipe with other settings; a new budget replaces the old. Raises UsageError as `resolve` does."""
+    said = _sorted_out(card_of(recipe.method), None, settings)
+    whole = recipe.model_dump()
+    if BUDGETS & set(said.fields):
+        whole |= dict.fromkeys(BUDGETS)
+    whole["options"] |= said.options
+    whole["optimizer_options"] |= said.optimizer
+    return _checked(whole | said.fields)
+
+
+@dataclass
+class _Sorted:
+    """Settings by what they belong to."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+
+
+def _sorted_out(card: Card, method: Any, settings: Mapping[str, Any]) -> _Sorted:
+    takes, found = method_options(card, method), _Sorted()
+    for key, value in settings.items():
         if key in SETTABLE:
-            fields[key] = value
+            found.fields[key] = value
         elif key.startswith("optimizer."):
-            optimizer_options[key.removeprefix("optimizer.")] = value
+            found.optimizer[key.removeprefix("optimizer.")] = value
         elif takes is None or key in takes:
-            options[key] = value
+            found.options[key] = value
         else:
             raise UsageError(_unknown(card.name, key, takes))
-    if {"epochs", "steps", "minutes"} & set(settings):  # the user's budget replaces the card's
-        for name in {"epochs", "steps", "minutes"} - set(settings):
-            fields.pop(name, None)
-    elif not {"epochs", "steps"} & set(fields):
-        fields["epochs"] = 30
-    if (
-        "optimizer" in settings
-        and "lr" not in settings
-        and settings["optimizer"] != card.recipe.get("optimizer")
-    ):
-        fields.pop("lr", None)  # a learning rate chosen for another optimizer is worth nothing
-        optimizer_options = {k: v for k, v in optimizer_options.items() if f"optimizer.{k}" in settings}
+    return found
+
+
+def _checked(values: dict[str, Any]) -> Recipe:
+    """A recipe whose fields are right and whose parts exist and are what they are used as."""
     try:
-        more: dict[str, Any] = {
-            "options": options,
-            "optimizer_options": optimizer_options,
-            "data_options": dict(own or {}),
-        }
-        return Recipe(method=card.name, data=data, **more, **fields)
+        recipe = Recipe(**values)
     except ValidationError as error:
         raise UsageError(first_problem(error)) from error
+    for kind in ("optimizer", "schedule", "loss"):
+        if (text := getattr(recipe, kind)) is not None:
+            card = find(choice(text)[0])
+            if card.kind not in (kind, "own"):
+                article = "an" if card.kind[0] in "aeio" else "a"
+                raise UsageError(
+                    f"{card.name} is {article} {card.kind}, not a loss, optimizer or schedule: "
+                    f"{kind}={text} cannot be; see torchatlas list --kind {kind}"
+                )
+    return recipe
 
 
 def _unknown(method: str, key: str, takes: Iterable[str]) -> str:

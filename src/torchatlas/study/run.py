@@ -15,7 +15,7 @@ from .. import data as sources
 from ..data.spec import Dataset, Spec
 from ..engine.checkpoint import Store
 from ..engine.environment import pick_device
-from ..engine.errors import AtlasError, UsageError
+from ..engine.errors import AtlasError, DataError, UsageError
 from ..engine.learner import Learner
 from ..engine.record import read_record
 from .build import build
@@ -48,7 +48,7 @@ class Run:
 
     def predict(self, data: Any, batch_size: int = 256) -> pd.DataFrame:
         """Predictions for raw inputs: class names and probabilities, or values on the target's scale."""
-        return self.preparation.decode(self.outputs(self._read(data).inputs, batch_size))
+        return self.preparation.decode(self._outputs_of(self._read(data), batch_size))
 
     def outputs(self, inputs: Any, batch_size: int = 256) -> np.ndarray[Any, Any]:
         """The model's outputs for raw inputs, as an array of (rows, outputs)."""
@@ -62,12 +62,19 @@ class Run:
             wanted = ", ".join(self.preparation.coder.names)
             raise UsageError(f"{dataset.name} has no target to evaluate against: the model learned {wanted}")
         y = self.preparation.target(dataset.target).numpy()
-        return score_all(self.spec, *original_scale(self.preparation, y, self.outputs(dataset.inputs)))
+        return score_all(self.spec, *original_scale(self.preparation, y, self._outputs_of(dataset)))
 
     def _read(self, data: Any) -> Dataset:
         """New data as the preparation wants it; of a set with its own test part, that part."""
         dataset: Dataset = data if isinstance(data, Dataset) else self.preparation.read(data)
         return dataset
+
+    def _outputs_of(self, dataset: Dataset, batch_size: int = 256) -> np.ndarray[Any, Any]:
+        """The model's outputs for a data set; what does not fit is told with the set's name."""
+        try:
+            return self.outputs(dataset.inputs, batch_size)
+        except DataError as error:
+            raise DataError(f"{dataset.name}: {error}") from error
 
     def sample(self, count: int = 16, seed: int = 0) -> np.ndarray[Any, Any]:
         """New data from a generative model, on the scale of the raw data."""

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from ..data.spec import Dataset, Part
 from ..engine import guard
 from ..engine.checkpoint import Store, replace_durably, unwritable
 from ..engine.environment import environment, pick_device, versions
-from ..engine.errors import AtlasError, UsageError
+from ..engine.errors import AtlasError, Interrupted, UsageError
 from ..engine.learner import Learner, mean_scores
-from ..engine.loop import Loop, Plan
+from ..engine.loop import ENDLESS, Loop, Plan
 from ..engine.randomness import reseed
 from ..engine.record import Listener, Record, read_record
 from .build import (
@@ -36,7 +36,7 @@ from .build import (
 )
 from .classical import Classical, fit_classical, save_classical
 from .recipe import Recipe, read_recipe
-from .resolve import DATA_OPTIONS, card_of, resolve
+from .resolve import BUDGETS, DATA_OPTIONS, card_of, override, resolve
 from .run import (
     ENVIRONMENT,
     RECIPE,
@@ -49,8 +49,6 @@ from .run import (
     predict_tensor,
 )
 from .scores import main_score, score_all
-
-ENDLESS = 10**9  # steps of a run whose budget is time
 
 
 def train(
@@ -73,7 +71,8 @@ def train(
     """
     own = {key: settings.pop(key) for key in DATA_OPTIONS if settings.get(key) is not None}
     if isinstance(method, str) and method.endswith((".yaml", ".yml")):
-        recipe = _again(Path(method), settings)
+        recipe = override(read_recipe(Path(method)), settings | own)
+        recipe = recipe.model_copy(update={"data_fingerprint": None, "versions": {}})
         dataset = sources.open_dataset(recipe.data, **recipe.data_options)
         method = recipe.method
     else:
@@ -91,14 +90,6 @@ def data_name(data: Any, dataset: Dataset) -> str:
     if colon and Path(path).exists():
         return f"{kind}:{Path(path).resolve()}"
     return str(Path(data).resolve()) if not colon and Path(data).exists() and dataset.name != data else data
-
-
-def _again(path: Path, settings: Mapping[str, Any]) -> Recipe:
-    recipe = read_recipe(path)
-    try:
-        return recipe.model_copy(update=dict(settings)) if settings else recipe
-    except ValueError as error:
-        raise UsageError(str(error)) from error
 
 
 def _fresh_folder(recipe: Recipe) -> Path:
@@ -133,12 +124,12 @@ def resume(
         raise AtlasError(f"{folder} is not a run to go on with: it has no {RECIPE}")
     recipe = read_recipe(folder / RECIPE)
     budget = {key: value for key, value in more.items() if value is not None}
-    if set(budget) - {"epochs", "steps", "minutes"}:
+    if set(budget) - BUDGETS:
         raise UsageError(
             "a resumed run keeps its recipe; only --epochs, --steps and --minutes can be said anew"
         )
     if budget:
-        recipe = recipe.model_copy(update={"epochs": None, "steps": None, "minutes": None, **budget})
+        recipe = override(recipe, budget)
     dataset = sources.open_dataset(recipe.data if data is None else data, **recipe.data_options)
     return run_recipe(recipe, dataset, folder, method=method, listeners=listeners, going_on=True)
 
@@ -164,33 +155,42 @@ def run_recipe(
         recipe = recipe.model_copy(update={"steps": 1, "epochs": None, "minutes": None})
         parts = {n: _first_rows(getattr(prepared, n), recipe.batch_size) for n in ("train", "valid", "test")}
         prepared = dataclasses.replace(prepared, **parts)  # type: ignore[arg-type]
-    if folder is not None:
-        _open_folder(folder, recipe, prepared, going_on)
-    began = time.monotonic()
-    model: Learner | Classical
+    main_score(prepared.spec, recipe.metric)  # a wrong metric fails now, not at the end
     if is_classical(card):
-        model = fitted = fit_classical(card.name, prepared.spec, prepared.train, recipe.options, recipe.seed)
+        began = time.monotonic()
+        fitted = fit_classical(card.name, prepared.spec, prepared.train, recipe.options, recipe.seed)
         facts: dict[str, Any] = {"steps": 0, "parameters": None, "seconds": time.monotonic() - began}
         if folder is not None:
+            _open_folder(folder, recipe, prepared, going_on)
             save_classical(fitted, folder / "model")
-    else:
-        loop = make_loop(recipe, prepared, card, folder, listeners, method)
-        if not going_on or not loop.resume():
-            _start_record(loop)
-        if going_on and _has_more(loop):
-            loop.stopped = ""
-        loop.run()
-        loop.restore_best()
-        model = loop.learner
-        facts = {
-            "steps": loop.step,
-            "stopped": loop.stopped,
-            "best_step": loop.best.get("step", loop.step),
-            "parameters": parameters_of(loop.learner),
-            "notes": [loop.diverged] if loop.diverged else [],
-            "seconds": loop.elapsed,
-        }
-    return finish(Run(recipe, model, prepared.preparation, prepared.spec, folder), prepared, facts)
+        return finish(Run(recipe, fitted, prepared.preparation, prepared.spec, folder), prepared, facts)
+    loop = make_loop(recipe, prepared, card, folder, listeners, method)  # all that is wrong is wrong before
+    if folder is not None:  # a folder is written to
+        _open_folder(folder, recipe, prepared, going_on)
+    try:
+        facts = _run(loop, going_on)
+    except Interrupted as error:
+        where = f". Go on with: torchatlas train --resume {folder}" if folder else ""
+        raise Interrupted(f"{error}{where}") from None
+    return finish(Run(recipe, loop.learner, prepared.preparation, prepared.spec, folder), prepared, facts)
+
+
+def _run(loop: Loop, going_on: bool) -> dict[str, Any]:
+    """Run the loop from where it is to its end; what the result says of it."""
+    if not (going_on and loop.resume()) and loop.record:
+        loop.record.rewind()
+    if loop.step < loop.plan.steps and loop.stopped == "the time is up":
+        loop.stopped = ""  # more time was given
+    loop.run()
+    loop.restore_best()
+    return {
+        "steps": loop.step,
+        "stopped": loop.stopped,
+        "best_step": loop.best.get("step", loop.step),
+        "parameters": parameters_of(loop.learner),
+        "notes": [loop.diverged] if loop.diverged else [],
+        "seconds": loop.elapsed,
+    }
 
 
 def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) -> sources.Prepared:
@@ -249,12 +249,12 @@ def _first_rows(part: Part | None, count: int) -> Part | None:
 
 
 def _open_folder(folder: Path, recipe: Recipe, prepared: sources.Prepared, going_on: bool) -> None:
-    if not going_on and (folder / RECIPE).exists():
-        raise AtlasError(
-            f"{folder} already holds a run; go on with it (torchatlas train --resume {folder}), "
-            "or name another --out"
-        )
     try:
+        if not going_on and (folder / RECIPE).exists():
+            raise AtlasError(
+                f"{folder} already holds a run; go on with it (torchatlas train --resume {folder}), "
+                "or name another --out"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         prepared.preparation.save(folder / "preparation")
         replace_durably(folder / ENVIRONMENT, json.dumps(environment(), indent=1).encode())
@@ -305,15 +305,6 @@ def plan(recipe: Recipe, steps: int) -> Plan:
     """What the loop obeys, from the recipe's fields of the same names."""
     shared = {f.name for f in dataclasses.fields(Plan)} - {"steps"}
     return Plan(steps=steps, **{name: getattr(recipe, name) for name in shared})
-
-
-def _start_record(loop: Loop) -> None:
-    if loop.record:
-        loop.record.rewind()
-
-
-def _has_more(loop: Loop) -> bool:
-    return loop.step < loop.plan.steps and loop.stopped == "the time is up"
 
 
 def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
