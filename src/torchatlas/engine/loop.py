@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from . import guard
 from .checkpoint import Store
 from .errors import Interrupted, NotFinite
-from .learner import Batch, Learner, Source, Turn
+from .learner import Batch, Learner, Loss, Source, Turn
 from .randomness import reseed
 from .record import Event, Listener, Record
 from .stopping import StopSignals
@@ -63,7 +63,7 @@ class Loop:
         store: Store | None = None,
         record: Record | None = None,
         failures: Path | None = None,
-        wrap: Callable[[Turn], torch.nn.Module] = lambda turn: turn,
+        wrap: Callable[[Turn], torch.nn.Module] | None = None,
     ):
         self.learner, self.source, self.optimizers, self.plan = learner, source, dict(optimizers), plan
         self.schedules, self.validate = dict(schedules or {}), validate
@@ -80,10 +80,10 @@ class Loop:
         self._pending: dict[str, list[Tensor]] = {}
         self._player = ""
         self._moves = type(learner).updated is not Learner.updated
-        self._turns = {}
+        self._turns: dict[str, Callable[[Batch], Loss]] = {}
         for player in learner.players:  # DDP wants each wrapped while only its player's parameters learn
             self._focus(player)
-            self._turns[player] = wrap(Turn(learner, player))
+            self._turns[player] = wrap(Turn(learner, player)) if wrap else self._plain(player)
 
     # ---- state -------------------------------------------------------------------------------------------
 
@@ -197,6 +197,9 @@ class Loop:
             self._update_average()
         self.step += 1
 
+    def _plain(self, player: str) -> Callable[[Batch], Loss]:
+        return lambda batch: self.learner.loss(player, batch)
+
     def _focus(self, player: str) -> None:
         """Only this player's parameters take a gradient, so that nothing leaks to the others."""
         if player != self._player:
@@ -207,12 +210,13 @@ class Loop:
 
     def _closure(self, player: str, batch: Batch, k: int) -> Callable[[], Tensor]:
         """What an optimizer calls, once or (SAM, L-BFGS) often, meeting the same noise each time."""
-        optimizer, turn, plan, first = self.optimizers[player], self._turns[player], self.plan, True
+        owned, turn, plan, first = self.owned[player], self._turns[player], self.plan, True
         safe = [b.clone() for b in self.buffers]
 
         def closure() -> Tensor:
             nonlocal first
-            optimizer.zero_grad(set_to_none=True)
+            for parameter in owned:
+                parameter.grad = None
             parts = [batch] if plan.micro == 1 else self._parts(batch)
             total: Tensor | None = None
             for i, part in enumerate(parts):
@@ -228,14 +232,12 @@ class Loop:
                 if first and i == len(parts) - 1:
                     self._log(player, {"loss": total, **{name: log.detach() for name, log in logs.items()}})
             first = False
-            gradients = [p.grad for p in self.owned[player] if p.grad is not None]
+            gradients = [p.grad for p in owned if p.grad is not None]
             assert total is not None
             if not guard.all_finite(total, gradients):
                 self._stop_not_finite(player, batch, parts, k, safe)
             if plan.clip:
-                torch.nn.utils.clip_grads_with_norm_(
-                    self.owned[player], plan.clip, guard.total_norm(gradients), foreach=None
-                )
+                torch.nn.utils.clip_grads_with_norm_(owned, plan.clip, guard.total_norm(gradients))
             return total
 
         return closure
