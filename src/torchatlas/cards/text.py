@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .card import Card
+from .formulas import readable
 from .kinds import KINDS
 from .reader import ROOT, UnknownName, catalog, near
 from .signature import look_up
@@ -46,7 +47,9 @@ def list_text(cards: Sequence[Card]) -> str:
     """One line per card: name, kind, year, title; the number of cards at the end."""
     name = max((len(c.name) for c in cards), default=0)
     kind = max((len(c.kind) for c in cards), default=0)
-    lines = [f"{c.name:{name}}  {c.kind:{kind}}  {c.year or '':4}  {c.title}".rstrip() for c in cards]
+    lines = [
+        f"{c.name:{name}}  {c.kind:{kind}}  {c.year or '':4}  {readable(c.title)}".rstrip() for c in cards
+    ]
     return "\n".join([*lines, f"{len(cards)} method{'' if len(cards) == 1 else 's'}"])
 
 
@@ -86,7 +89,7 @@ def show_text(card: Card) -> str:
     }
     width = max(map(len, facts)) + 2
     lines = [_hung(f"{label}:", value, width) for label, value in facts.items() if value]
-    return "\n".join([card.title or card.name, *_block(body), "", *lines])
+    return "\n".join([readable(card.title) or card.name, *_block(readable(body)), "", *lines])
 
 
 def _block(body: str) -> list[str]:

@@ -1,0 +1,49 @@
+"""Formulas as a terminal can show them: the LaTeX between dollar signs as plain Unicode."""
+
+import re
+import unicodedata
+
+WORDS = {
+    **{"cdot": "·", "times": "×", "odot": "⊙", "pm": "±", "sum": "Σ", "prod": "Π", "sqrt": "√", "quad": "  "},
+    **{
+        "leq": "≤",
+        "geq": "≥",
+        "approx": "≈",
+        "in": "∈",
+        "to": "→",
+        "partial": "∂",
+        "nabla": "∇",
+        "infty": "∞",
+    },
+}
+ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
+STYLES = "mathrm|mathbf|mathcal|mathbb|text|operatorname"
+
+
+def readable(text: str) -> str:
+    r"""The text with its formulas spelled out: `$\hat y = \sigma(x_1)$` becomes `ŷ = σ(x_1)`."""
+    return re.sub(r"\$([^$]+)\$", lambda found: _spelled(found[1]), text)
+
+
+def _spelled(formula: str) -> str:
+    formula = re.sub(rf"\\(?:{STYLES})\{{([^{{}}]*)\}}", r"\1", formula)
+    formula = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", formula)
+    accents = "|".join(ACCENTS)
+    formula = re.sub(rf"\\({accents})\s*\{{?(\w)\}}?", lambda f: _joined(f[2], ACCENTS[f[1]]), formula)
+    formula = formula.replace(r"\|", "‖").replace(r"\,", " ").replace(r"\{", "{").replace(r"\}", "}")
+    return re.sub(r"\\([A-Za-z]+)", lambda found: _word(found[1]), formula)
+
+
+def _joined(letter: str, accent: str) -> str:
+    return unicodedata.normalize("NFC", letter + accent)
+
+
+def _word(name: str) -> str:
+    """A command as its sign: a known one, a Greek letter, else its own name (log, max)."""
+    if name in WORDS:
+        return WORDS[name]
+    size = "CAPITAL" if name[0].isupper() else "SMALL"
+    try:
+        return unicodedata.lookup(f"GREEK {size} LETTER {name.upper()}")
+    except KeyError:
+        return name

@@ -1,0 +1,25 @@
+import pytest
+
+from torchatlas.cards.formulas import readable
+from torchatlas.cards.reader import catalog
+from torchatlas.cards.text import list_text, show_text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"one map, $\hat y = xW + b$.", "one map, ŷ = xW + b."),
+        (r"$E_q \log p(x|z) - \mathrm{KL}(q \| p)$", "E_q log p(x|z) - KL(q ‖ p)"),
+        (r"$p = \sigma(w \cdot x)$ and $\sum_k \max(0, -y_k s_k)$", "p = σ(w · x) and Σ_k max(0, -y_k s_k)"),
+        (r"$-E\,\zeta(-l_g)$ $\Gamma \frac{a}{b}$ $\sqrt{x^2}$", "-E ζ(-l_g) Γ (a)/(b) √{x^2}"),
+        ("costs 3 dollars", "costs 3 dollars"),
+    ],
+)
+def test_formulas_are_spelled_out(text, shown):
+    assert readable(text) == shown
+
+
+def test_no_command_of_latex_reaches_the_terminal():
+    cards = list(catalog().values())
+    assert "\\" not in list_text(cards) and "$" not in list_text(cards)
+    assert all("$" not in show_text(card) for card in cards)
