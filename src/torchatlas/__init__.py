@@ -38,13 +38,13 @@ SHELVES = (
     "estimators",
 )
 VERBS = {
-    "train": "study.train",
-    "compare": "study.compare",
-    "load": "study.run",
-    "evaluate": "study.run",
-    "predict": "study.run",
-    "sample": "study.run",
-    "report": "study.reporting",
+    "train": "study.training.train",
+    "compare": "study.comparing.compare",
+    "load": "study.training.run",
+    "evaluate": "study.training.run",
+    "predict": "study.training.run",
+    "sample": "study.training.run",
+    "report": "study.comparing.reports",
     "doctor": "study.doctor",
 }
 

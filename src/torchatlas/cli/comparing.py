@@ -40,8 +40,8 @@ def compare(
     **words: Any,
 ) -> None:
     """Compare NAMES (methods, or module:Thing of your own): which is best, by how much, at what cost."""
-    from ..study import compare as study
-    from ..study.words import parse_varied
+    from ..study.comparing import compare as study
+    from ..study.training.words import parse_varied
 
     said = o.gather(settings, **words)
     show = "json" if as_json else "auto"

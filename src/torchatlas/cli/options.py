@@ -52,7 +52,7 @@ budget = together(epochs, steps, minutes)
 
 def gather(pairs: Iterable[str], **given: Any) -> dict[str, Any]:
     """`--set` pairs and named options as one dict; what was not said is left out."""
-    from ..study.words import parse_settings
+    from ..study.training.words import parse_settings
 
     said = {key: value for key, value in given.items() if value not in (None, ())}
     if "target" in said:

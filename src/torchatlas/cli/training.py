@@ -38,7 +38,7 @@ def train(
 ) -> None:
     """Train NAME (a method, module:Thing of your own, or a run.yaml) on data; test it once at the end."""
     from ..engine.errors import UsageError
-    from ..study import train as study
+    from ..study.training import train as study
 
     if replay:
         module, what = study.replay(replay)

@@ -16,7 +16,7 @@ new_data = click.option("--data", required=True, metavar="DATA", help="csv:PATH,
 @o.as_json
 def evaluate(run: str, data: str, as_json: bool) -> None:
     """Score the model of the folder RUN on labelled data."""
-    from ..study.run import load
+    from ..study.training.run import load
 
     scores = load(run).evaluate(data)
     lines = "\n".join(f"{name:20} {value:.6g}" for name, value in scores.items())
@@ -33,7 +33,7 @@ def predict(run: str, data: str, out: str) -> None:
     """Predict new data with the model of the folder RUN: a CSV with class names and probabilities."""
     from ..engine.checkpoint import unwritable
     from ..engine.errors import AtlasError
-    from ..study.run import load
+    from ..study.training.run import load
 
     table = load(run).predict(data)
     if out == "-":
@@ -55,8 +55,8 @@ def predict(run: str, data: str, out: str) -> None:
 )
 def sample(run: str, count: int, seed: int, out: str) -> None:
     """Make new data with the generative model of the folder RUN."""
-    from ..study.run import load
-    from ..study.samples import write_samples
+    from ..study.training.run import load
+    from ..study.training.samples import write_samples
 
     click.echo(f"{count} samples: {write_samples(load(run).sample(count, seed), Path(out))}")
 
@@ -66,7 +66,7 @@ def sample(run: str, count: int, seed: int, out: str) -> None:
 @o.out
 def report(run: str, out: str | None) -> None:
     """Write the report of a run or a comparison, the folder RUN, as one HTML file."""
-    from ..study.reporting import report as write
+    from ..study.comparing.reports import report as write
 
     click.echo(f"report: {write(run, out)}")
 

@@ -17,7 +17,7 @@ from ..data.splits import split
 from ..engine.environment import pick_device
 from ..engine.errors import AtlasError, Interrupted
 from ..engine.learner import Learner
-from ..study.run import predict_tensor
+from ..study.training.run import predict_tensor
 from .inputs import Array, Inputs
 from .training import Method, make_recipe, train_learner
 

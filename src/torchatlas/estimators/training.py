@@ -18,10 +18,10 @@ from ..engine.learner import Learner, mean_scores
 from ..engine.loop import Loop
 from ..engine.randomness import reseed
 from ..engine.record import Event
-from ..study.build import build, factory, is_classical, make_optimizers, make_schedules, wanted_size
-from ..study.recipe import Recipe
-from ..study.resolve import card_of, resolve
-from ..study.train import plan, steps_of
+from ..study.training.build import build, factory, is_classical, make_optimizers, make_schedules, wanted_size
+from ..study.training.recipe import Recipe
+from ..study.training.resolve import card_of, resolve
+from ..study.training.train import plan, steps_of
 
 WHOLE = 256  # a table of so many rows is one batch, where no size is said
 LEAST_STEPS = 200  # where no budget is said

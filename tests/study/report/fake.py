@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from torchatlas.study.report import DataSummary, MethodResult, RunReport, RunResult, StudyResult, Worst
-from torchatlas.study.statistics import compare_all
+from torchatlas.study.verdict.statistics import compare_all
 
 NAN = math.nan
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..wording import difference_text, is_share, metric_text
+from ..verdict.wording import difference_text, is_share, metric_text
 from . import plots
 from .model import StudyResult
 from .plots import Floats, Mark, Row

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from ..statistics import MethodScore
-from ..wording import difference_text, metric_text, p_text, unit
+from ..verdict.model import MethodScore
+from ..verdict.wording import difference_text, metric_text, p_text, unit
 from . import charts, parts
 from .charts import COSTS
 from .markup import Child, Html, table, tag

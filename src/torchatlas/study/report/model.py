@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..statistics import Verdict
+from ..verdict.model import Verdict
 
 Image = NDArray[np.uint8]  # (height, width), (height, width, 1) or (height, width, 3)
 

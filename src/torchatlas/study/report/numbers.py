@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from ..statistics import MethodScore, Pair, Verdict
+from ..verdict.model import MethodScore, Pair, Verdict
 from .model import DataSummary, Image, MethodResult, RunResult, StudyResult, Worst
 
 FORMAT = 1

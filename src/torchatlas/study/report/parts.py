@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..wording import plain
+from ..verdict.wording import plain
 from .markup import Child, Html, join, picture, table, tag
 from .model import DataSummary, MethodResult, RunResult, Worst
 from .svg import Chart, inline

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from ..wording import MINUS
+from ..verdict.wording import MINUS
 from .svg import INK, LINE, MUTED, PAPER, SERIES, WIDTH, Chart, drawing, series_colour
 
 Floats = NDArray[np.float64]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..wording import metric_text, score_text
+from ..verdict.wording import metric_text, score_text
 from . import parts, run_charts
 from .charts import curve_text
 from .markup import Child, Html, table, tag

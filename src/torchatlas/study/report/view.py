@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..statistics import MethodScore, Pair, corrected_resampled_t
-from ..wording import score_text
+from ..verdict.model import MethodScore, Pair
+from ..verdict.statistics import corrected_resampled_t
+from ..verdict.wording import score_text
 from .model import MethodResult, StudyResult
 from .plots import Floats, Mark, Row
 

@@ -7,18 +7,19 @@ from typing import Any
 import torch
 import yaml
 
-from .. import data as sources
-from ..engine.checkpoint import replace_durably, unwritable
-from ..engine.environment import environment
-from ..engine.errors import AtlasError
-from ..engine.learner import Learner
-from .compare import STUDY, Done, make_entries_again
-from .comparison import summarize
-from .costs import costs_of
+from ... import data as sources
+from ...engine.checkpoint import replace_durably, unwritable
+from ...engine.environment import environment
+from ...engine.errors import AtlasError
+from ...engine.learner import Learner
+from ..report import MethodResult, RunReport, RunResult, render_run
+from ..training.costs import costs_of
+from ..training.run import RECIPE, RESULT, Run, load
+from ..training.scores import SCORES, higher_is_better
+from .compare import STUDY, make_entries_again
 from .gathering import SAMPLES, curve_of, run_result, summary_of
-from .report import MethodResult, RunReport, RunResult, render_run
-from .run import RECIPE, RESULT, Run, load
-from .scores import SCORES, higher_is_better
+from .jobs import Done
+from .summary import summarize
 
 
 def report(folder: str | Path, out: str | Path | None = None) -> Path:

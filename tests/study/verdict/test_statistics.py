@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from torchatlas.engine.errors import UsageError
-from torchatlas.study.statistics import (
+from torchatlas.study.verdict.statistics import (
     BOOTSTRAP,
     NO_TEST,
     RESAMPLED,

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import data as sources
-from ..cards.card import Card
-from ..cards.reader import find
-from ..data.spec import Dataset
-from .classical import fit_classical, fit_estimator
-from .recipe import Recipe
-from .run import Run
-from .train import finish
+from ... import data as sources
+from ...cards.card import Card
+from ...cards.reader import find
+from ...data.spec import Dataset
+from ..training.classical import fit_classical, fit_estimator
+from ..training.recipe import Recipe
+from ..training.run import Run
+from ..training.train import finish
 
 GUESSES = {"classification": "majority", "multilabel": "majority", "regression": "mean"}
 CLASSICAL = "random_forest"

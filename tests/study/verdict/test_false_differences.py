@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from torchatlas.study.statistics import compare_all, corrected_resampled_t, paired_bootstrap
+from torchatlas.study.verdict.statistics import compare_all, corrected_resampled_t, paired_bootstrap
 
 SEEDS = 5
 MOST = 0.06

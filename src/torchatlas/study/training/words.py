@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from ..cards.reader import create
-from ..engine.errors import UsageError
+from ...cards.reader import create
+from ...engine.errors import UsageError
 
 
 def parse_value(text: str) -> Any:

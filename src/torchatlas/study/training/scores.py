@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn import metrics as sk
 
-from ..data.spec import Spec
-from ..engine.errors import UsageError
+from ...data.spec import Spec
+from ...engine.errors import UsageError
 
 Array = np.ndarray[Any, Any]
 

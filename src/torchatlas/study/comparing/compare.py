@@ -3,77 +3,29 @@
 import hashlib
 import itertools
 import json
-import multiprocessing
 import shutil
-import signal
-import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import torch
 import yaml
-from joblib import Parallel, cpu_count, delayed
 
-from .. import data as sources
-from ..data.spec import Dataset
-from ..engine.checkpoint import replace_durably, unwritable
-from ..engine.environment import versions
-from ..engine.errors import AtlasError, Interrupted, UsageError
-from .baselines import baseline_names, run_baseline
+from ... import data as sources
+from ...data.spec import Dataset
+from ...engine.checkpoint import replace_durably, unwritable
+from ...engine.environment import versions
+from ...engine.errors import AtlasError, Interrupted, UsageError
+from ..training.recipe import SETTABLE
+from ..training.resolve import DATA_OPTIONS, card_of, method_options, resolve
+from ..training.train import data_name, dataset_stem
+from .baselines import baseline_names
+from .jobs import STOPPED, Done, Entry, Forwarding, Job, run_all, threads_for, workers_for
 from .live import Show
-from .recipe import SETTABLE, read_recipe
-from .resolve import DATA_OPTIONS, card_of, method_options, resolve
-from .run import RECIPE, RESULT
-from .train import data_name, dataset_stem, resume, run_recipe
+from .summary import summarize
 
 STUDY = "study.yaml"
-STOPPED = "interrupted"
-_stopped: set[str] = set()  # studies whose runs this process was asked to end
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One competitor: a method with its settings."""
-
-    label: str
-    method: Any  # a name, or a user's own class
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    baseline: bool = False  # drawn beside the competitors, whether asked for or not
-
-    @property
-    def slug(self) -> str:
-        """The label as a folder's name."""
-        clean = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.label)
-        return clean if len(clean) <= 80 else f"{clean[:70]}-{hashlib.sha256(clean.encode()).hexdigest()[:8]}"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run of a study: what to train with which seed, and where."""
-
-    entry: Entry
-    seed: int
-    data: Any
-    own: Mapping[str, Any]  # target, task, group, time
-    folder: Path
-    study: str  # names this call, so that a stop does not outlive it in a worker that is used again
-    threads: int | None = None
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a job ended: its folder, or what went wrong."""
-
-    label: str
-    seed: int
-    folder: Path
-    error: str = ""
-    baseline: bool = False
 
 
 def compare(
@@ -100,8 +52,6 @@ def compare(
     Returns a Comparison: `.table`, `.verdict`, `.sentence`, `.figures`, `.report`. A run that fails is
     reported and the others go on. Raises AtlasError for wrong words and where no run succeeds.
     """
-    from .comparison import summarize
-
     own = {key: settings.pop(key) for key in DATA_OPTIONS if settings.get(key) is not None}
     methods = [methods] if isinstance(methods, str) or not isinstance(methods, Sequence) else list(methods)
     dataset = data if isinstance(data, Dataset) else sources.open_dataset(data, **own)
@@ -114,8 +64,8 @@ def compare(
     folder = Path(out) if out else Path("studies") / _folder_name(entries, name, question)
     _open_study(folder, question, fresh)
     todo = list(_jobs(entries, dataset, data, own, chosen, folder))
-    workers = _workers(jobs, len(todo))
-    todo = [Job(**{**vars(job), "threads": _threads(workers)}) for job in todo]
+    workers = workers_for(jobs, len(todo))
+    todo = [Job(**{**vars(job), "threads": threads_for(workers)}) for job in todo]
     done = _watched(todo, workers, show)
     if all(ended.error for ended in done if not ended.baseline):
         raise AtlasError(f"no run succeeded; the first failure: {next(e.error for e in done if e.error)}")
@@ -128,10 +78,10 @@ def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
     stopped = False
     try:
         with (
-            _Forwarding(workers > 1) as signals,
+            Forwarding(workers > 1) as signals,
             Show(show, [(job.entry.label, job.seed, job.folder) for job in todo]) as shown,
         ):
-            for ended in _run_all(todo, workers):
+            for ended in run_all(todo, workers):
                 stopped = stopped or ended.error == STOPPED
                 if ended.error != STOPPED:
                     done.append(ended)
@@ -153,30 +103,6 @@ def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
             f"interrupted with {kept} of {len(todo)} runs finished; the same command goes on with the others"
         )
     return done
-
-
-class _Forwarding:
-    """While open, SIGTERM ends a comparison as Ctrl-C does; workers first end at a checkpoint."""
-
-    def __init__(self, to_workers: bool):
-        self.to_workers, self.asked, self._before = to_workers, False, {}  # type: bool, bool, dict[int, Any]
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self.asked or not self.to_workers:
-            raise KeyboardInterrupt
-        self.asked = True
-        for child in multiprocessing.active_children():
-            child.terminate()
 
 
 def make_entries(
@@ -261,68 +187,6 @@ def _jobs(
     for seed in seeds:
         for entry in [*entries, *drawn]:
             yield Job(entry, seed, source, own, folder / "runs" / f"{entry.slug}-seed{seed}", study)
-
-
-def _workers(jobs: int | None, count: int) -> int:
-    """As many runs at a time as there are cores, each on its share of the threads; one on an accelerator."""
-    if jobs is not None:
-        return max(1, min(jobs, count))
-    return 1 if torch.cuda.is_available() or count < 4 else min(cpu_count(), count)
-
-
-def _threads(workers: int) -> int:
-    return max(1, cpu_count() // workers)
-
-
-def _run_all(jobs: list[Job], workers: int) -> Iterator[Done]:
-    missing = [job for job in jobs if not (job.folder / RESULT).exists()]
-    for job in jobs:
-        if (job.folder / RESULT).exists():
-            yield Done(job.entry.label, job.seed, job.folder, baseline=job.entry.baseline)
-    if workers == 1 or len(missing) < 2:
-        yield from map(run_job, missing)
-        return
-    yield from Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(run_job)(job) for job in missing
-    )
-
-
-@lru_cache(maxsize=1)
-def _opened(source: str, own: tuple[tuple[str, Any], ...]) -> Dataset:
-    options: dict[str, Any] = {k: list(v) if isinstance(v, tuple) else v for k, v in own}
-    return sources.open_dataset(source, **options)
-
-
-def run_job(job: Job) -> Done:
-    """Train one run of a study, or go on with it; what goes wrong becomes words."""
-    entry, folder = job.entry, job.folder
-    if job.study in _stopped:
-        return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
-    try:
-        own = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in job.own.items())
-        dataset = _opened(job.data, own) if isinstance(job.data, str) else job.data
-        if entry.baseline:
-            run_baseline(entry.label, dataset, job.seed, entry.settings, folder)
-        elif (folder / RECIPE).exists():
-            _check_same(folder, job)
-            resume(folder, dataset, method=entry.method)
-        else:
-            name = job.data if isinstance(job.data, str) else dataset.name
-            recipe = resolve(entry.method, name, {**entry.settings, "seed": job.seed}, own=job.own)
-            recipe = recipe.model_copy(update={"threads": recipe.threads or job.threads})
-            run_recipe(recipe, dataset, folder, method=entry.method)
-        return Done(entry.label, job.seed, folder, baseline=entry.baseline)
-    except Interrupted:
-        _stopped.add(job.study)
-        return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
-    except Exception as error:  # one failed run must not take the others with it
-        kind = "" if isinstance(error, AtlasError) else f"{type(error).__name__}: "
-        return Done(entry.label, job.seed, folder, f"{kind}{error}", entry.baseline)
-
-
-def _check_same(folder: Path, job: Job) -> None:
-    if read_recipe(folder / RECIPE).seed != job.seed:
-        raise AtlasError(f"{folder} holds a run of another seed; begin anew with --fresh")
 
 
 def make_entries_again(question: Mapping[str, Any]) -> list[Entry]:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,18 +11,16 @@ import torch
 from safetensors.numpy import load_file
 from sklearn.metrics import confusion_matrix
 
-from .. import data as sources
-from ..cards.reader import catalog
-from ..data.spec import Dataset, Spec
-from ..engine.learner import Learner
-from ..engine.record import read_record
-from .costs import Costs, costs_of, step_seconds
-from .recipe import read_recipe
-from .report.model import DataSummary, MethodResult, RunResult, Worst
-from .run import RECIPE, RECORD, RESULT, TEST, Run, load_model
-
-if TYPE_CHECKING:
-    from .compare import Done
+from ... import data as sources
+from ...cards.reader import catalog
+from ...data.spec import Dataset, Spec
+from ...engine.learner import Learner
+from ...engine.record import read_record
+from ..report.model import DataSummary, MethodResult, RunResult, Worst
+from ..training.costs import Costs, costs_of, step_seconds
+from ..training.recipe import read_recipe
+from ..training.run import RECIPE, RECORD, RESULT, TEST, Run, load_model
+from .jobs import Done
 
 WORST, SAMPLES = 12, 16
 
@@ -31,12 +29,12 @@ WORST, SAMPLES = 12, 16
 class Gathered:
     """A run of the study as its folder tells it."""
 
-    done: "Done"
+    done: Done
     result: dict[str, Any] = field(default_factory=dict)
     test: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
 
-def gather(done: "Done") -> Gathered:
+def gather(done: Done) -> Gathered:
     """What a run's folder tells; nothing but the error of a run that failed."""
     if done.error:
         return Gathered(done)

@@ -11,13 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .. import data as sources
-from ..data.spec import Dataset, Spec
-from ..engine.checkpoint import Store
-from ..engine.environment import pick_device
-from ..engine.errors import AtlasError, DataError, UsageError
-from ..engine.learner import Learner
-from ..engine.record import read_record
+from ... import data as sources
+from ...data.spec import Dataset, Spec
+from ...engine.checkpoint import Store
+from ...engine.environment import pick_device
+from ...engine.errors import AtlasError, DataError, UsageError
+from ...engine.learner import Learner
+from ...engine.record import read_record
 from .build import build
 from .classical import Classical, load_classical
 from .recipe import Recipe, read_recipe
@@ -78,7 +78,7 @@ class Run:
 
     def sample(self, count: int = 16, seed: int = 0) -> np.ndarray[Any, Any]:
         """New data from a generative model, on the scale of the raw data."""
-        from ..engine.randomness import reseed
+        from ...engine.randomness import reseed
 
         if not isinstance(self.model, Learner) or type(self.model).sample is Learner.sample:
             raise UsageError(f"{self.recipe.method} does not make new data; vae and gan_nonsaturating do")

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..cards.card import Card
-from ..cards.reader import find, get
-from ..data.spec import Part, Spec
-from ..engine.errors import AtlasError, UsageError
-from ..engine.randomness import key_seed
+from ...cards.card import Card
+from ...cards.reader import find, get
+from ...data.spec import Part, Spec
+from ...engine.errors import AtlasError, UsageError
+from ...engine.randomness import key_seed
 
 Array = np.ndarray[Any, Any]
 
@@ -98,7 +98,7 @@ def save_classical(model: Classical, folder: Path) -> None:
     """Write the estimator in skops' format: no pickle."""
     import skops.io
 
-    from ..engine.checkpoint import replace_durably, unwritable
+    from ...engine.checkpoint import replace_durably, unwritable
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,13 +10,13 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from ..cards.card import Card
-from ..cards.reader import create, find, get
-from ..data.spec import Spec
-from ..engine.errors import UsageError
-from ..engine.learner import Learner
-from ..generative.adversarial.gan import GAN
-from ..learning.supervised.supervised import Supervised
+from ...cards.card import Card
+from ...cards.reader import create, find, get
+from ...data.spec import Spec
+from ...engine.errors import UsageError
+from ...engine.learner import Learner
+from ...generative.adversarial.gan import GAN
+from ...learning.supervised.supervised import Supervised
 from .recipe import Recipe
 from .words import choice, part
 
@@ -42,7 +42,9 @@ def factory(card: Card, method: Any = None) -> Callable[..., Any]:
     if card.kind in PARTS:
         return get(DEFAULT_NETWORK)
     if card.kind not in (*TRAINED, "own"):
-        raise UsageError(f"{card.name} is a {card.kind}: it cannot be trained; train a method that uses it")
+        raise UsageError(
+            f"{card.name} ({card.kind}) cannot be trained by itself; train a method that uses it"
+        )
     thing = thing_of(card, method)
     if card.kind == "gan_loss":
         return GAN.for_data

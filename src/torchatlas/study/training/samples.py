@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..engine.checkpoint import unwritable
-from ..engine.errors import AtlasError, UsageError
+from ...engine.checkpoint import unwritable
+from ...engine.errors import AtlasError, UsageError
 
 
 def write_samples(samples: Any, path: Path) -> Path:

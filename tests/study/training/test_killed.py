@@ -17,7 +17,7 @@ if sys.platform == "win32":
     pytest.skip("there is no SIGKILL and no fork here", allow_module_level=True)
 
 from torchatlas.engine.record import read_record
-from torchatlas.study.train import resume, train
+from torchatlas.study.training.train import resume, train
 
 METHODS = {"mlp": {"dropout": 0.2}, "vae": {}, "gan_nonsaturating": {}}
 PATIENCE = 120  # seconds after which a process counts as hung
@@ -26,7 +26,7 @@ WARM = multiprocessing.get_context(
     "forkserver"
 )  # children are forks of a process that has everything imported
 WARM.set_forkserver_preload(
-    ["torch._dynamo", "sklearn.datasets", "torchatlas.study.train", "torchatlas.generative"]
+    ["torch._dynamo", "sklearn.datasets", "torchatlas.study.training.train", "torchatlas.generative"]
 )
 
 

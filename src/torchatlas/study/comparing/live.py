@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .run import RECORD
+from ..training.run import RECORD
 
 Watched = list[tuple[str, int, Path]]  # label, seed, run folder
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..cards.card import Card
-from ..cards.reader import find
-from ..engine.errors import UsageError
+from ...cards.card import Card
+from ...cards.reader import find
+from ...engine.errors import UsageError
 from .build import factory
 from .recipe import SETTABLE, Recipe, first_problem
 from .words import choice
@@ -102,12 +102,13 @@ def _checked(values: dict[str, Any]) -> Recipe:
         if (text := getattr(recipe, kind)) is not None:
             card = find(choice(text)[0])
             if card.kind not in (kind, "own"):
-                article = "an" if card.kind[0] in "aeio" else "a"
-                raise UsageError(
-                    f"{card.name} is {article} {card.kind}, not a loss, optimizer or schedule: "
-                    f"{kind}={text} cannot be; see torchatlas list --kind {kind}"
-                )
+                other = f"{card.name} is {_article(card.kind)}, not {_article(kind)}"
+                raise UsageError(f"{other}; see torchatlas list --kind {kind}")
     return recipe
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
 
 
 def _unknown(method: str, key: str, takes: Iterable[str]) -> str:

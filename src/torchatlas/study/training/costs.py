@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..data.spec import Dataset
-from ..engine.learner import Learner
+from ...data.spec import Dataset
+from ...engine.learner import Learner
 from .build import parameters_of
 from .classical import Classical
 from .recipe import Recipe

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from torchatlas.study.wording import difference_text, metric_text, p_text, plain, score_text, unit
+from torchatlas.study.verdict.wording import difference_text, metric_text, p_text, plain, score_text, unit
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,17 @@ import pandas as pd
 import torch
 from safetensors.numpy import save_file
 
-from .. import data as sources
-from ..cards.card import Card
-from ..data.spec import Dataset, Part
-from ..engine import guard
-from ..engine.checkpoint import Store, replace_durably, unwritable
-from ..engine.environment import environment, pick_device, versions
-from ..engine.errors import AtlasError, Interrupted, UsageError
-from ..engine.learner import Learner, mean_scores
-from ..engine.loop import ENDLESS, Loop, Plan
-from ..engine.randomness import reseed
-from ..engine.record import Listener, Record, read_record
+from ... import data as sources
+from ...cards.card import Card
+from ...data.spec import Dataset, Part
+from ...engine import guard
+from ...engine.checkpoint import Store, replace_durably, unwritable
+from ...engine.environment import environment, pick_device, versions
+from ...engine.errors import AtlasError, Interrupted, UsageError
+from ...engine.learner import Learner, mean_scores
+from ...engine.loop import ENDLESS, Loop, Plan
+from ...engine.randomness import reseed
+from ...engine.record import Listener, Record, read_record
 from .build import (
     build,
     is_classical,

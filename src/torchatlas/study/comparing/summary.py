@@ -8,26 +8,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.spec import Dataset, Spec
-from ..engine.checkpoint import replace_durably, unwritable
-from ..engine.environment import environment
-from ..engine.errors import AtlasError
+from ...data.spec import Dataset, Spec
+from ...engine.checkpoint import replace_durably, unwritable
+from ...engine.environment import environment
+from ...engine.errors import AtlasError
+from ..report import DataSummary, StudyResult, render
+from ..report.numbers import as_json, results_rows
+from ..training.recipe import read_recipe
+from ..training.resolve import card_of
+from ..training.run import RECIPE
+from ..training.scores import SCORES, higher_is_better
+from ..verdict.statistics import compare_all
 from .gathering import Gathered, gather, method_result, spec_of, summary_of
-from .recipe import read_recipe
-from .report import DataSummary, StudyResult, render
-from .report.numbers import as_json, results_rows
-from .resolve import card_of
-from .run import RECIPE
-from .scores import SCORES, higher_is_better
-from .statistics import compare_all
-
-if TYPE_CHECKING:
-    from .compare import Done, Entry
+from .jobs import Done, Entry
 
 
 @dataclass
@@ -79,7 +77,7 @@ class Comparison:
     @property
     def figures(self) -> dict[str, Any]:
         """Matplotlib figures: scores by seed, learning curves, score against cost."""
-        from .report.charts import figures
+        from ..report.charts import figures
 
         return figures(self.study)
 
@@ -105,9 +103,9 @@ class Comparison:
 def summarize(
     folder: Path,
     dataset: Dataset,
-    done: Sequence["Done"],
+    done: Sequence[Done],
     question: dict[str, Any],
-    entries: Sequence["Entry"],
+    entries: Sequence[Entry],
 ) -> Comparison:
     """Judge a study's runs and write `report.html`, `results.csv` and `results.json` into its folder."""
     order = {

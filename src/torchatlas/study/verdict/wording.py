@@ -2,10 +2,8 @@
 
 import math
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .statistics import Pair, Verdict
+from .model import Pair, Verdict
 
 SHARES = {
     "accuracy",
@@ -87,7 +85,7 @@ def unit(metric: str, value: float = 2.0) -> str:
     return "" if not is_share(metric) else " point" if abs(100 * value) == 1 else " points"
 
 
-def verdict_sentence(verdict: "Verdict") -> str:
+def verdict_sentence(verdict: Verdict) -> str:
     """The verdict for a reader in a hurry; claims no difference that the test does not show."""
     ranked = [m for m in verdict.methods if not m.baseline]
     alive = [m for m in ranked if not math.isnan(m.mean)]
@@ -100,7 +98,7 @@ def verdict_sentence(verdict: "Verdict") -> str:
     return " ".join(part for part in parts if part)
 
 
-def _leader(verdict: "Verdict", alive: list[str]) -> str:
+def _leader(verdict: Verdict, alive: list[str]) -> str:
     best = alive[0]
     found = verdict.method(best)
     assert found is not None
@@ -124,16 +122,16 @@ def _leader(verdict: "Verdict", alive: list[str]) -> str:
     return f"{told} {names} (nearest: {size}{bounds})."
 
 
-def _told(pair: "Pair", verdict: "Verdict") -> str:
+def _told(pair: Pair, verdict: Verdict) -> str:
     side = "above" if pair.difference > 0 else "below"
     return f"{_size(pair, verdict)} {side} {pair.second} ({_bounds(pair, verdict).removeprefix(', ')})"
 
 
-def _size(pair: "Pair", verdict: "Verdict") -> str:
+def _size(pair: Pair, verdict: Verdict) -> str:
     return difference_text(abs(pair.difference), verdict.metric) + unit(verdict.metric, pair.difference)
 
 
-def _bounds(pair: "Pair", verdict: "Verdict") -> str:
+def _bounds(pair: Pair, verdict: Verdict) -> str:
     if math.isnan(pair.low):
         return ""
     ends = (pair.low, pair.high) if pair.difference >= 0 else (-pair.high, -pair.low)
@@ -147,7 +145,7 @@ def _interval(low: float, high: float, metric: str) -> str:
     return f" (95 % interval {score_text(low, metric)} to {score_text(high, metric)})"
 
 
-def _others(verdict: "Verdict") -> str:
+def _others(verdict: Verdict) -> str:
     """What the remaining pairs show: names the undecided ones where they are few."""
     baselines = {m.name for m in verdict.methods if m.baseline}
     rest = [p for p in verdict.pairs if verdict.best != p.first and p.second not in baselines]
@@ -162,7 +160,7 @@ def _others(verdict: "Verdict") -> str:
     return f"No difference shown in {len(open_pairs)} of the other {len(rest)} pairs."
 
 
-def _baseline(verdict: "Verdict") -> str:
+def _baseline(verdict: Verdict) -> str:
     """Says which methods were not shown to beat which baseline; silent where all did."""
     sign = 1 if verdict.higher_is_better else -1
     said = []

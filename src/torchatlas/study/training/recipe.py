@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..engine.errors import UsageError
+from ...engine.errors import UsageError
 
 FORMAT = 1
 

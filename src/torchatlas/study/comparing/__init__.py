@@ -1,0 +1,1 @@
+"""Comparing: many runs under one budget, to a table, a verdict and a report."""

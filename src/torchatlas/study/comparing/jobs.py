@@ -1,0 +1,154 @@
+"""The runs of a comparison as jobs: each in its folder, many at a time, stopped together."""
+
+import hashlib
+import multiprocessing
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from joblib import Parallel, cpu_count, delayed
+
+from ... import data as sources
+from ...data.spec import Dataset
+from ...engine.errors import AtlasError, Interrupted
+from ..training.recipe import read_recipe
+from ..training.resolve import resolve
+from ..training.run import RECIPE, RESULT
+from ..training.train import resume, run_recipe
+from .baselines import run_baseline
+
+STOPPED = "interrupted"
+_stopped: set[str] = set()  # studies whose runs this process was asked to end
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One competitor: a method with its settings."""
+
+    label: str
+    method: Any  # a name, or a user's own class
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    baseline: bool = False  # drawn beside the competitors, whether asked for or not
+
+    @property
+    def slug(self) -> str:
+        """The label as a folder's name."""
+        clean = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.label)
+        return clean if len(clean) <= 80 else f"{clean[:70]}-{hashlib.sha256(clean.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a study: what to train with which seed, and where."""
+
+    entry: Entry
+    seed: int
+    data: Any
+    own: Mapping[str, Any]  # target, task, group, time
+    folder: Path
+    study: str  # names this call, so that a stop does not outlive it in a worker that is used again
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a job ended: its folder, or what went wrong."""
+
+    label: str
+    seed: int
+    folder: Path
+    error: str = ""
+    baseline: bool = False
+
+
+def workers_for(jobs: int | None, count: int) -> int:
+    """As many runs at a time as there are cores, each on its share of the threads; one on an accelerator."""
+    if jobs is not None:
+        return max(1, min(jobs, count))
+    return 1 if torch.cuda.is_available() or count < 4 else min(cpu_count(), count)
+
+
+def threads_for(workers: int) -> int:
+    """The threads of each of so many workers."""
+    return max(1, cpu_count() // workers)
+
+
+def run_all(jobs: list[Job], workers: int) -> Iterator[Done]:
+    """Each job as it ends; those that are finished already first."""
+    missing = [job for job in jobs if not (job.folder / RESULT).exists()]
+    for job in jobs:
+        if (job.folder / RESULT).exists():
+            yield Done(job.entry.label, job.seed, job.folder, baseline=job.entry.baseline)
+    if workers == 1 or len(missing) < 2:
+        yield from map(run_job, missing)
+        return
+    yield from Parallel(n_jobs=workers, return_as="generator_unordered")(
+        delayed(run_job)(job) for job in missing
+    )
+
+
+class Forwarding:
+    """While open, SIGTERM ends a comparison as Ctrl-C does; workers first end at a checkpoint."""
+
+    def __init__(self, to_workers: bool):
+        self.to_workers, self.asked, self._before = to_workers, False, {}  # type: bool, bool, dict[int, Any]
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        if self.asked or not self.to_workers:
+            raise KeyboardInterrupt
+        self.asked = True
+        for child in multiprocessing.active_children():
+            child.terminate()
+
+
+@lru_cache(maxsize=1)
+def _opened(source: str, own: tuple[tuple[str, Any], ...]) -> Dataset:
+    options: dict[str, Any] = {k: list(v) if isinstance(v, tuple) else v for k, v in own}
+    return sources.open_dataset(source, **options)
+
+
+def run_job(job: Job) -> Done:
+    """Train one run of a study, or go on with it; what goes wrong becomes words."""
+    entry, folder = job.entry, job.folder
+    if job.study in _stopped:
+        return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
+    try:
+        own = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in job.own.items())
+        dataset = _opened(job.data, own) if isinstance(job.data, str) else job.data
+        if entry.baseline:
+            run_baseline(entry.label, dataset, job.seed, entry.settings, folder)
+        elif (folder / RECIPE).exists():
+            _check_same(folder, job)
+            resume(folder, dataset, method=entry.method)
+        else:
+            name = job.data if isinstance(job.data, str) else dataset.name
+            recipe = resolve(entry.method, name, {**entry.settings, "seed": job.seed}, own=job.own)
+            recipe = recipe.model_copy(update={"threads": recipe.threads or job.threads})
+            run_recipe(recipe, dataset, folder, method=entry.method)
+        return Done(entry.label, job.seed, folder, baseline=entry.baseline)
+    except Interrupted:
+        _stopped.add(job.study)
+        return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
+    except Exception as error:  # one failed run must not take the others with it
+        kind = "" if isinstance(error, AtlasError) else f"{type(error).__name__}: "
+        return Done(entry.label, job.seed, folder, f"{kind}{error}", entry.baseline)
+
+
+def _check_same(folder: Path, job: Job) -> None:
+    if read_recipe(folder / RECIPE).seed != job.seed:
+        raise AtlasError(f"{folder} holds a run of another seed; begin anew with --fresh")

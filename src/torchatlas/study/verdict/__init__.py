@@ -1,0 +1,1 @@
+"""Verdicts: which differences are real, and how that is said."""
