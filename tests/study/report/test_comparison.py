@@ -2,6 +2,7 @@ import math
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from torchatlas.study.report import RunResult, render
@@ -184,3 +185,11 @@ def test_methods_that_share_a_name_are_told_apart_by_their_label():
 def test_the_best_is_not_compared_with_itself(pages):
     assert Page(pages["images"]).text.count("best mean") == 1
     assert math.isfinite(image_study().verdict.pairs[0].p)
+
+
+def test_what_generative_methods_draw_is_shown():
+    study = image_study()
+    assert 'id="samples"' not in render(study)
+    study.methods[0].runs[0].samples = [np.full((4, 4), 200, dtype=np.uint8)] * 3
+    page = render(study)
+    assert 'id="samples"' in page and page.count('alt="sample ') == 3

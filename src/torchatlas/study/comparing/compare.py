@@ -17,6 +17,7 @@ from ...data.spec import Dataset
 from ...engine.checkpoint import replace_durably, unwritable
 from ...engine.environment import versions
 from ...engine.errors import AtlasError, Interrupted, UsageError
+from ..training.build import learns_from_target
 from ..training.recipe import SETTABLE
 from ..training.resolve import DATA_OPTIONS, card_of, method_options, resolve
 from ..training.train import data_name, dataset_stem
@@ -182,7 +183,9 @@ def _jobs(
     split = {
         k: v for k, v in entries[0].settings.items() if k in ("split", "test", "valid", "fold", "metric")
     }
-    drawn = [Entry(name, name, split, baseline=True) for name in baseline_names(dataset, labels)]
+    supervised = any(learns_from_target(card_of(entry.method), entry.method) for entry in entries)
+    names = baseline_names(dataset, labels) if supervised else []
+    drawn = [Entry(name, name, split, baseline=True) for name in names]
     study = uuid.uuid4().hex
     for seed in seeds:
         for entry in [*entries, *drawn]:

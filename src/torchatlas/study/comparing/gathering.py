@@ -113,7 +113,7 @@ def _run_result(run: Gathered, dataset: Dataset, spec: Spec, metric: str) -> Run
         run.done.seed,
         run.result["scores"],
         curve_of(run.done.folder),
-        None if metric in run.result["scores"] else f"this method has no {metric}",
+        None if metric in run.result["scores"] or not run.result["scores"] else f"it has no {metric}",
         run.result.get("steps", 0),
         run.result["clock"]["seconds"],
     )

@@ -4,7 +4,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..training.recipe import read_recipe
 from ..training.resolve import card_of
 from ..training.run import RECIPE
 from ..training.scores import SCORES, higher_is_better
+from ..verdict.model import Verdict
 from ..verdict.statistics import compare_all
 from .gathering import Gathered, gather, method_result, spec_of, summary_of
 from .jobs import Done, Entry
@@ -112,8 +113,9 @@ def summarize(
         (e, s): i for i, (s, e) in enumerate((s, e) for s in question["seeds"] for e in question["methods"])
     }
     gathered = [gather(d) for d in sorted(done, key=lambda d: order.get((d.label, d.seed), len(order)))]
-    metric = Counter(g.result["metric"] for g in gathered if g.result).most_common(1)[0][0]
-    spec = next(spec_of(g) for g in gathered if not g.done.baseline and g.result)
+    competing = [g for g in gathered if g.result and not g.done.baseline]
+    metric = Counter(g.result["metric"] for g in competing).most_common(1)[0][0]
+    spec = spec_of(competing[0])
     own = {entry.label: entry.method for entry in entries}
     labels = [*question["methods"], *dict.fromkeys(g.done.label for g in gathered if g.done.baseline)]
     methods = [
@@ -137,9 +139,19 @@ def summarize(
         environment=environment(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    if not any(g.result["scores"] for g in competing):
+        study.verdict = _unscored(study.verdict, gathered)
     comparison = Comparison(study, folder)
     write_study(comparison)
     return comparison
+
+
+def _unscored(verdict: Verdict, gathered: list[Gathered]) -> Verdict:
+    """The verdict over methods that have no score (GANs): nothing failed, and nothing can be said."""
+    failed = Counter(g.done.label for g in gathered if g.done.error)
+    methods = tuple(replace(m, failed=failed[m.name]) for m in verdict.methods)
+    sentence = "These methods have no score to compare them by; look at their samples in the report."
+    return replace(verdict, methods=methods, sentence=sentence)
 
 
 def write_study(comparison: Comparison) -> None:

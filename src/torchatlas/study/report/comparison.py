@@ -24,6 +24,7 @@ def render(study: StudyResult) -> str:
     body = [
         _head(study),
         _table(view),
+        _samples(view),
         _seeds(view),
         _learning(view),
         _costs(view),

@@ -147,6 +147,14 @@ def wanted_scaling(card: Card, method: Any = None) -> str:
     return Supervised.scaling
 
 
+def learns_from_target(card: Card, method: Any = None) -> bool:
+    """Whether the method needs a target: generative learners do not."""
+    if card.kind == "gan_loss":
+        return GAN.needs_target
+    thing = None if card.kind in PARTS else thing_of(card, method)
+    return thing.needs_target if inspect.isclass(thing) and issubclass(thing, Learner) else True
+
+
 def make_optimizers(recipe: Recipe, learner: Learner, card: Card) -> dict[str, Optimizer]:
     """One optimizer per player; fused where PyTorch has that for the device and the user said nothing."""
     name, options = choice(card.name if card.kind == "optimizer" else recipe.optimizer)
