@@ -107,3 +107,15 @@ def test_a_folder_with_other_things_is_left_alone(atlas, here):
         outcome = atlas("compare", "mlp", *TINY, *fresh, "--out", "study")
         assert refused(outcome, "not empty", "--out")
     assert (here / "study" / "thesis.txt").read_text() == "years of work"
+
+
+def test_other_data_in_the_same_file_is_another_question(atlas, here):
+    rows = [f"{i},{i % 7},{'ab'[i % 2]}" for i in range(60)]
+    table = here / "table.csv"
+    table.write_text("\n".join(["one,two,kind", *rows]))
+    data = ["--data", "csv:table.csv", "--target", "kind"]
+    words = ["compare", "softmax_regression", *TINY, *data]
+    assert atlas(*words, "--out", "study").status == 0
+    assert atlas(*words, "--out", "study").status == 0  # the same question: all runs are there
+    table.write_text("\n".join(["one,two,kind", *rows[:-1], "3,9,a"]))
+    assert refused(atlas(*words, "--out", "study"), "another study", "--fresh")

@@ -18,15 +18,16 @@ from ...engine.checkpoint import replace_durably, unwritable
 from ...engine.environment import versions
 from ...engine.errors import AtlasError, Interrupted, UsageError
 from ..training.build import learns_from_target
-from ..training.recipe import SETTABLE
+from ..training.recipe import SETTABLE, Recipe
 from ..training.resolve import DATA_OPTIONS, card_of, method_options, resolve
-from ..training.train import data_name, dataset_stem
+from ..training.train import data_name, dataset_stem, fingerprint
 from .baselines import baseline_names
 from .jobs import STOPPED, Done, Entry, Forwarding, Job, run_all, threads_for, workers_for
 from .live import Show
 from .summary import summarize
 
 STUDY = "study.yaml"
+NOT_ASKED = {"format", "method", "data", "data_options", "seed", "threads", "versions"}
 
 
 def compare(
@@ -59,9 +60,8 @@ def compare(
     name = data_name(data, dataset)
     entries = make_entries(methods, vary or {}, settings | ({"metric": metric} if metric else {}))
     chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    for entry in entries:  # wrong words fail before the first run
-        resolve(entry.method, name, entry.settings, own=own)
-    question = _question(entries, name, own, chosen)
+    recipes = [resolve(entry.method, name, entry.settings, own=own) for entry in entries]
+    question = _question(entries, recipes, name, own, chosen) | {"data_fingerprint": fingerprint(dataset)}
     folder = Path(out) if out else Path("studies") / _folder_name(entries, name, question)
     _open_study(folder, question, fresh)
     todo = list(_jobs(entries, dataset, data, own, chosen, folder))
@@ -137,8 +137,18 @@ def _takes(options: list[str] | None, key: str) -> bool:
     return options is None or key in SETTABLE or key in options or key.startswith("optimizer.")
 
 
-def _question(entries: list[Entry], data: str, own: Mapping[str, Any], seeds: list[int]) -> dict[str, Any]:
-    methods = {e.label: {"method": card_of(e.method).name, "settings": _plain(e.settings)} for e in entries}
+def _question(
+    entries: list[Entry], recipes: list[Recipe], data: str, own: Mapping[str, Any], seeds: list[int]
+) -> dict[str, Any]:
+    """What is asked, with each method's whole recipe: other defaults make another question."""
+    methods = {
+        entry.label: {
+            "method": recipe.method,
+            "settings": _plain(entry.settings),
+            "recipe": _plain(recipe.model_dump(exclude=NOT_ASKED, exclude_none=True)),
+        }
+        for entry, recipe in zip(entries, recipes, strict=True)
+    }
     return {"format": 1, "data": data, "data_options": _plain(own), "seeds": seeds, "methods": methods}
 
 

@@ -43,7 +43,8 @@ def resolve(
     card = card_of(method)
     said = _sorted_out(card, method, settings)
     default = _sorted_out(card, method, card.recipe)
-    if said.fields.get("optimizer", default.fields.get("optimizer")) != default.fields.get("optimizer"):
+    usual = default.fields.get("optimizer", Recipe.model_fields["optimizer"].default)
+    if said.fields.get("optimizer", usual) != usual:
         default.fields.pop("lr", None)  # a rate chosen for another optimizer is worth nothing
         default.optimizer.clear()
     if BUDGETS & set(said.fields):  # the user's budget replaces the card's

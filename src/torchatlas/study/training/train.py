@@ -66,6 +66,7 @@ def train(
     `csv:PATH`, `folder:PATH` …, a DataFrame, a pair of arrays. out: the run's folder; a new one below `runs/`
     by default. settings: any field of the recipe (epochs, seed, lr, optimizer …), what the data needs said
     (target, task, group, time), or an option of the method. smoke: one batch of everything.
+    listeners: called with each `engine.record.Event` as the run goes on.
 
     Raises AtlasError, in words: unknown names, data that cannot be learned from, a loss that is not finite.
     """
