@@ -133,7 +133,7 @@ def summarize(
         verdict=_judge(gathered, labels, spec, metric, dataset, question["seeds"]),
         budget=_budget(gathered),
         tuning="Each method with its default recipe and the settings shown; nothing was tuned for this data.",
-        split="the data's own test part" if len(dataset.test) else "redrawn for each seed",
+        split=_split_words(dataset, gathered),
         recipe_yaml=_recipe_text(gathered),
         command=_command(question, folder),
         environment=environment(),
@@ -174,6 +174,20 @@ def _better(spec: Spec, metric: str) -> bool:
     return metric in SCORES.get(spec.task, {}) and higher_is_better(spec, metric)
 
 
+def _redrawn(dataset: Dataset, gathered: list[Gathered]) -> bool:
+    """Whether each seed has its own test part: not where the data has one, nor where time splits it."""
+    if len(dataset.test):
+        return False
+    rows = {g.done.seed: g.test["rows"].tobytes() for g in gathered if g.test}
+    return len(rows) < 2 or len(set(rows.values())) > 1
+
+
+def _split_words(dataset: Dataset, gathered: list[Gathered]) -> str:
+    if len(dataset.test):
+        return "the data's own test part"
+    return "redrawn for each seed" if _redrawn(dataset, gathered) else "the same test part for each seed"
+
+
 def _judge(
     gathered: list[Gathered], labels: list[str], spec: Spec, metric: str, dataset: Dataset, seeds: list[int]
 ) -> Any:
@@ -184,7 +198,7 @@ def _judge(
         return float(run.result.get("scores", {}).get(metric, np.nan)) if run else np.nan
 
     scores = {name: [score(name, seed) for seed in seeds] for name in labels}
-    redrawn = not len(dataset.test)
+    redrawn = _redrawn(dataset, gathered)
     parts = next(g.result["parts"] for g in gathered if g.result)
     kind = SCORES.get(spec.task, {}).get(metric)
     per_sample = None
