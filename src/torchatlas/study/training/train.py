@@ -44,7 +44,7 @@ from .run import (
     RESULT,
     TEST,
     Run,
-    load,
+    device_of,
     original_scale,
     predict_tensor,
 )
@@ -189,9 +189,15 @@ def _run(loop: Loop, going_on: bool) -> dict[str, Any]:
         "stopped": loop.stopped,
         "best_step": loop.best.get("step", loop.step),
         "parameters": parameters_of(loop.learner),
-        "notes": [loop.diverged] if loop.diverged else [],
+        "notes": [*filter(None, [loop.diverged, _endless_schedule(loop)])],
         "seconds": loop.elapsed,
     }
+
+
+def _endless_schedule(loop: Loop) -> str:
+    if not loop.schedules or loop.plan.steps < ENDLESS:
+        return ""
+    return "a budget of time has no last step, so the schedule stayed near its start; say --epochs or --steps"
 
 
 def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) -> sources.Prepared:
@@ -317,7 +323,8 @@ def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
         run.scores = score_all(spec, y, p)
         run.test = {"y": np.ascontiguousarray(y), "prediction": np.ascontiguousarray(p), "rows": test.rows}
     elif test is not None and isinstance(run.model, Learner):
-        device = next(run.model.parameters()).device
+        device = device_of(run.model)
+        reseed(device, run.recipe.seed, "test")
         run.scores = mean_scores(run.model, test.to(device).tensors())
     run.result = {
         "scores": run.scores,
@@ -357,6 +364,3 @@ def replay(folder: str | Path) -> tuple[str, str]:
     recipe = read_recipe(run / RECIPE)
     spec = sources.Preparation.load(run / "preparation").spec
     return guard.replay(folder, build(recipe, spec))
-
-
-__all__ = ["load", "replay", "resume", "train"]
