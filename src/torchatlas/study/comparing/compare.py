@@ -24,7 +24,7 @@ from ..training.train import data_name, dataset_stem, fingerprint
 from .baselines import baseline_names
 from .jobs import STOPPED, Done, Entry, Forwarding, Job, run_all, threads_for, workers_for
 from .live import Show
-from .summary import summarize
+from .summary import Comparison, summarize
 
 STUDY = "study.yaml"
 NOT_ASKED = {"format", "method", "data", "data_options", "seed", "threads", "versions"}
@@ -42,7 +42,7 @@ def compare(
     fresh: bool = False,
     show: str = "auto",
     **settings: Any,
-) -> "Any":
+) -> Comparison:
     """Compare methods on data under one budget: which is best, by how much, at what cost.
 
     methods: names, "module:Thing", or your own nn.Module classes. vary: option -> values; each method is run

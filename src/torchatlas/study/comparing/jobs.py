@@ -19,7 +19,7 @@ from ...engine.errors import AtlasError, Interrupted
 from ..training.recipe import read_recipe
 from ..training.resolve import resolve
 from ..training.run import RECIPE, RESULT
-from ..training.train import resume, run_recipe
+from ..training.train import data_name, resume, run_recipe
 from .baselines import run_baseline
 
 STOPPED = "interrupted"
@@ -136,7 +136,7 @@ def run_job(job: Job) -> Done:
             _check_same(folder, job)
             resume(folder, dataset, method=entry.method)
         else:
-            name = job.data if isinstance(job.data, str) else dataset.name
+            name = data_name(job.data, dataset)
             recipe = resolve(entry.method, name, {**entry.settings, "seed": job.seed}, own=job.own)
             recipe = recipe.model_copy(update={"threads": recipe.threads or job.threads})
             run_recipe(recipe, dataset, folder, method=entry.method)
