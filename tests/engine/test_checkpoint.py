@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from torchatlas.engine import checkpoint
-from torchatlas.engine.checkpoint import Store, pack, read_state, unpack, write_state
+from torchatlas.engine.checkpoint import Store, pack, read_state, replace_durably, unpack, write_state
 from torchatlas.engine.errors import AtlasError, DamagedCheckpoint
 
 STATE = {
@@ -113,3 +113,15 @@ def test_a_newer_format_is_not_guessed_at(tmp_path):
     manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 99'))
     with pytest.raises(AtlasError, match="newer torchatlas"):
         read_state(tmp_path / "s")
+
+
+def test_what_is_no_plain_file_is_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    replace_durably(pipe, b"through")
+    assert os.read(reader, 99) == b"through" and pipe.is_fifo()
+    os.close(reader)
+    replace_durably(tmp_path / "plain", b"a")
+    replace_durably(tmp_path / "plain", b"b")
+    assert (tmp_path / "plain").read_bytes() == b"b" and len(list(tmp_path.iterdir())) == 2

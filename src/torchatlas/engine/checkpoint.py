@@ -78,6 +78,9 @@ def write_durably(path: Path, content: bytes) -> None:
 
 def replace_durably(path: Path, content: bytes) -> None:
     """Replace a file in one step: a reader sees the old content or the new, never half of it."""
+    if path.exists() and not path.is_file():  # /dev/stdout and its like are written to, never replaced
+        path.write_bytes(content)
+        return
     fresh = path.with_name(f".{path.name}.new")
     write_durably(fresh, content)
     fresh.replace(path)
@@ -173,16 +176,20 @@ class Store:
         for old in self.steps()[: -self.keep]:
             shutil.rmtree(self.path(old), ignore_errors=True)
 
-    def newest(self, tell: Callable[[str], None]) -> tuple[int, Any] | None:
-        """The newest sound state with its step; damaged ones are told of, put aside and passed over."""
-        for half in self.folder.glob(".new-*"):
+    def newest(self, tell: Callable[[str], None], *, mend: bool = True) -> tuple[int, Any] | None:
+        """The newest sound state with its step; damaged ones are told of, put aside and passed over.
+
+        mend=False changes nothing in the folder: its run may be writing there at this moment.
+        """
+        for half in self.folder.glob(".new-*") if mend else ():
             shutil.rmtree(half, ignore_errors=True)
         for step in reversed(self.steps()):
             try:
                 return step, read_state(self.path(step))
             except DamagedCheckpoint as error:
                 tell(f"{error}; going back to the checkpoint before it")
-                self._put_aside(step)
+                if mend:
+                    self._put_aside(step)
         return None
 
     def _put_aside(self, step: int) -> None:

@@ -38,7 +38,10 @@ def all_finite(loss: Tensor, gradients: list[Tensor]) -> bool:
 
 def total_norm(gradients: list[Tensor]) -> Tensor:
     """The length of all gradients taken as one vector."""
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    if norm.isfinite():
+        return norm
+    return torch.linalg.vector_norm(torch.stack([gradient.double().norm() for gradient in gradients]))
 
 
 class Finding(Exception):

@@ -22,6 +22,7 @@ from .record import Event, Listener, Record
 from .stopping import StopSignals
 
 ENDLESS = 10**9  # steps of a run whose budget is time
+TIME_IS_UP = "the time is up"
 RUNAWAY = 1000.0  # how many times its first value a loss may reach before the user is told
 
 
@@ -40,6 +41,12 @@ class Plan:
     patience: int | None = None  # stop after so many validations in a row without improvement
     save_every: float | None = 60.0  # seconds between checkpoints; None: at the end alone
     save_every_steps: int | None = None
+
+
+def calls_often(optimizer: Optimizer) -> bool:
+    """Whether `step` may call its closure when weights have moved already (L-BFGS, SAM and their like)."""
+    ours = type(optimizer).__module__.startswith("torch.optim.")
+    return not ours or isinstance(optimizer, torch.optim.LBFGS)
 
 
 class Loop:
@@ -101,13 +108,15 @@ class Loop:
             "records": self.record.lines if self.record else 0,
             "stopped": self.stopped,
             "first": self.first,
+            "diverged": self.diverged,
         }
         return state | ({"elapsed": self.elapsed} if self.plan.minutes else {})
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take back a state that `state()` gave."""
         self.step, self.best, self.stopped = state["step"], state["best"], state["stopped"]
-        self.elapsed, self.first = state.get("elapsed", 0.0), state["first"]
+        self.elapsed = state.get("elapsed", 0.0)
+        self.first, self.diverged = state["first"], state["diverged"]
         self.learner.load_state_dict(state["learner"])
         for player, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][player])
@@ -116,7 +125,7 @@ class Loop:
         if self.average:
             self.average.load_state_dict(state["average"])
         self.source.load_state_dict(state["source"])
-        self._pending = {name: list(values.unbind()) for name, values in state["pending"].items()}
+        self._pending = {n: list(v.to(self.device).unbind()) for n, v in state["pending"].items()}
 
     def resume(self) -> bool:
         """Set back to the newest sound checkpoint; whether there was one."""
@@ -163,7 +172,7 @@ class Loop:
                 now = time.monotonic()
                 self.elapsed = before + now - began
                 if self.plan.minutes and self.elapsed >= 60 * self.plan.minutes:
-                    self.stopped = "the time is up"
+                    self.stopped = TIME_IS_UP
                 self._after_step()
                 if signals.asked and not self.done:
                     self.save()
@@ -172,6 +181,8 @@ class Loop:
                     self.save()
                     saved = time.monotonic()
         self.save()
+        if signals.asked:  # in the last step: nothing is left to train, yet what follows must not begin
+            raise Interrupted(f"stopped by {signals.asked} after the last step, at a checkpoint")
         self._tell("end", {"stopped": self.stopped, "seconds": round(self.elapsed, 3)})
 
     def _save_due(self, seconds: float) -> bool:
@@ -212,6 +223,7 @@ class Loop:
         """What an optimizer calls, once or (SAM, L-BFGS) often, meeting the same noise each time."""
         owned, turn, plan, first = self.owned[player], self._turns[player], self.plan, True
         safe = [b.clone() for b in self.buffers]
+        weights = [p.detach().clone() for p in owned] if calls_often(self.optimizers[player]) else []
 
         def closure() -> Tensor:
             nonlocal first
@@ -219,23 +231,33 @@ class Loop:
                 parameter.grad = None
             parts = [batch] if plan.micro == 1 else self._parts(batch)
             total: Tensor | None = None
+            told: dict[str, Tensor] = {}
             for i, part in enumerate(parts):
                 key = (plan.seed, self.step, k, i, "noise")
                 reseed(self.device, *key)
                 result = turn(part)
                 loss, logs = result if isinstance(result, tuple) else (result, {})
                 if len(parts) > 1:
-                    loss = loss * (self.learner.share(part) / self.learner.share(batch))
+                    share = self.learner.share(part) / self.learner.share(batch)
+                    loss = loss * share
+                    logs = {name: log * share for name, log in logs.items()}
+                for name, log in logs.items():
+                    told[name] = told[name] + log.detach() if name in told else log.detach()
                 loss.backward()
                 value = loss.detach()
                 total = value if total is None else total + value
                 if first and i == len(parts) - 1:
-                    self._log(player, {"loss": total, **{name: log.detach() for name, log in logs.items()}})
+                    self._log(player, {"loss": total, **told})
             first = False
             gradients = [p.grad for p in owned if p.grad is not None]
             assert total is not None
             if not guard.all_finite(total, gradients):
-                self._stop_not_finite(player, batch, parts, k, safe)
+                try:
+                    self._stop_not_finite(player, batch, parts, k, safe)
+                finally:
+                    with torch.no_grad():
+                        for parameter, kept in zip(owned, weights):
+                            parameter.copy_(kept)
             if plan.clip:
                 torch.nn.utils.clip_grads_with_norm_(owned, plan.clip, guard.total_norm(gradients))
             return total
@@ -336,7 +358,7 @@ class Loop:
         if watched is None:
             self._tell("valid", scores)
             return
-        better = not self.best or (math.isfinite(watched) and watched < self.best["value"])
+        better = not self.best or (math.isfinite(watched) and not self.best["value"] <= watched)
         if better:
             weights = {name: tensor.detach().clone() for name, tensor in kept.state_dict().items()}
             self.best = {"step": self.step, "value": watched, "bad": 0, "learner": weights}

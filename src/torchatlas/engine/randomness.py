@@ -18,10 +18,11 @@ def reseed(device: torch.device | str, *key: object) -> None:
     """
     seed = key_seed(*key)
     torch.default_generator.manual_seed((seed ^ seed >> 32) & 0xFFFFFFFF)
-    kind = device.type if isinstance(device, torch.device) else device.partition(":")[0]
-    if kind == "cuda":
-        torch.cuda.manual_seed(seed)
-    elif kind == "mps":
+    device = torch.device(device)
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(seed)
+    elif device.type == "mps":
         torch.mps.manual_seed(seed & 0xFFFFFFFF)
 
 

@@ -58,6 +58,10 @@ class Supervised(Learner):
             raise UsageError(f"{self.criterion} knows no reduction='none', so it cannot use sample weights")
         return _weighted(self._per_sample(prediction, target), batch[2])
 
+    def share(self, batch: Batch) -> Tensor | float:
+        """A micro-batch weighs as much as its samples do."""
+        return batch[2].sum() if len(batch) == 3 else super().share(batch)
+
     def scores(self, batch: Batch) -> dict[str, Tensor]:
         """Per sample: the loss, and accuracy (for labels: the share that is right) or squared error."""
         prediction = self.network(batch[0])

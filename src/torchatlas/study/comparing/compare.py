@@ -22,7 +22,7 @@ from ..training.recipe import SETTABLE, Recipe
 from ..training.resolve import DATA_OPTIONS, card_of, method_options, resolve
 from ..training.train import data_name, dataset_stem, fingerprint
 from .baselines import baseline_names
-from .jobs import STOPPED, Done, Entry, Forwarding, Job, run_all, threads_for, workers_for
+from .jobs import STOPPED, Done, Entry, Forwarding, Job, missing_of, run_all, threads_for, workers_for
 from .live import Show
 from .summary import Comparison, summarize
 
@@ -60,6 +60,8 @@ def compare(
     name = data_name(data, dataset)
     entries = make_entries(methods, vary or {}, settings | ({"metric": metric} if metric else {}))
     chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise UsageError(f"seeds={seeds} must name at least one seed, and each once: a repeat shows nothing")
     recipes = [resolve(entry.method, name, entry.settings, own=own) for entry in entries]
     question = _question(entries, recipes, name, own, chosen) | {"data_fingerprint": fingerprint(dataset)}
     folder = Path(out) if out else Path("studies") / _folder_name(entries, name, question)
@@ -79,7 +81,7 @@ def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
     stopped = False
     try:
         with (
-            Forwarding(workers > 1) as signals,
+            Forwarding(workers > 1 and len(missing_of(todo)) > 1) as signals,
             Show(show, [(job.entry.label, job.seed, job.folder) for job in todo]) as shown,
         ):
             for ended in run_all(todo, workers):
@@ -89,6 +91,7 @@ def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
                     shown.ended(ended.label, ended.seed, ended.error)
                 elif workers == 1:
                     break
+            stopped = stopped or signals.asked
     except KeyboardInterrupt:
         stopped = True
     except BrokenExecutor as error:

@@ -93,7 +93,8 @@ def _cost(good: Gathered, runs: list[Gathered], dataset: Dataset, own: Any) -> t
     steps = [g.result["steps"] for g in runs if g.result]
     if not isinstance(model, Learner):
         return found, float(np.mean([g.result["clock"]["seconds"] for g in runs if g.result]))
-    return found, step_seconds(recipe, dataset, own) * float(np.mean(steps))
+    each = step_seconds(recipe, dataset, own)
+    return found, None if each is None else each * float(np.mean(steps))
 
 
 def _samples(good: Gathered, own: Any) -> list[Any]:

@@ -78,9 +78,14 @@ def threads_for(workers: int) -> int:
     return max(1, cpu_count() // workers)
 
 
+def missing_of(jobs: list[Job]) -> list[Job]:
+    """The jobs that have no result yet."""
+    return [job for job in jobs if not (job.folder / RESULT).exists()]
+
+
 def run_all(jobs: list[Job], workers: int) -> Iterator[Done]:
     """Each job as it ends; those that are finished already first."""
-    missing = [job for job in jobs if not (job.folder / RESULT).exists()]
+    missing = missing_of(jobs)
     for job in jobs:
         if (job.folder / RESULT).exists():
             yield Done(job.entry.label, job.seed, job.folder, baseline=job.entry.baseline)
@@ -117,7 +122,8 @@ class Forwarding:
 
 
 @lru_cache(maxsize=1)
-def _opened(source: str, own: tuple[tuple[str, Any], ...]) -> Dataset:
+def _opened(study: str, source: str, own: tuple[tuple[str, Any], ...]) -> Dataset:
+    """The data, read once a study and worker: a file may have changed since an earlier study."""
     options: dict[str, Any] = {k: list(v) if isinstance(v, tuple) else v for k, v in own}
     return sources.open_dataset(source, **options)
 
@@ -129,7 +135,7 @@ def run_job(job: Job) -> Done:
         return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
     try:
         own = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in job.own.items())
-        dataset = _opened(job.data, own) if isinstance(job.data, str) else job.data
+        dataset = _opened(job.study, job.data, own) if isinstance(job.data, str) else job.data
         if entry.baseline:
             run_baseline(entry.label, dataset, job.seed, entry.settings, folder)
         elif (folder / RECIPE).exists():

@@ -176,16 +176,14 @@ def _better(spec: Spec, metric: str) -> bool:
 
 def _redrawn(dataset: Dataset, gathered: list[Gathered]) -> bool:
     """Whether each seed has its own test part: not where the data has one, nor where time splits it."""
-    if len(dataset.test):
-        return False
     rows = {g.done.seed: g.test["rows"].tobytes() for g in gathered if g.test}
-    return len(rows) < 2 or len(set(rows.values())) > 1
+    return len(set(rows.values())) > 1 if len(rows) > 1 else not len(dataset.test)
 
 
 def _split_words(dataset: Dataset, gathered: list[Gathered]) -> str:
-    if len(dataset.test):
-        return "the data's own test part"
-    return "redrawn for each seed" if _redrawn(dataset, gathered) else "the same test part for each seed"
+    if _redrawn(dataset, gathered):
+        return "redrawn for each seed"
+    return "the data's own test part" if len(dataset.test) else "the same test part for each seed"
 
 
 def _judge(

@@ -196,6 +196,12 @@ def _without_budget(recipe: Mapping[str, Any]) -> dict[str, Any]:
 LENGTHS = ("T_max", "total_steps", "total_iters")  # how schedules call the number of steps they cover
 
 
+def stretched(text: str) -> bool:
+    """Whether a schedule takes its length from the run."""
+    name, options = choice(text)
+    return any(word in inspect.signature(get(name)).parameters and word not in options for word in LENGTHS)
+
+
 def make_schedules(
     recipe: Recipe, optimizers: dict[str, Optimizer], steps: int, card: Card
 ) -> dict[str, LRScheduler]:

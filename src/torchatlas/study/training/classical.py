@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 
 from ...cards.card import Card
@@ -28,9 +29,18 @@ class Classical:
         if self.spec.task == "regression":
             return torch.from_numpy(np.asarray(self.estimator.predict(flat)).reshape(len(flat), -1)).float()
         if self.spec.task == "multilabel":
-            columns = [p[:, 1] if p.shape[1] > 1 else np.zeros(len(p)) for p in self._probabilities(flat)]
-            return torch.from_numpy(np.stack(columns, 1)).float()
+            return torch.from_numpy(self._labels(flat)).float()
         return torch.from_numpy(self._all_classes(self._probabilities(flat))).float()
+
+    def _labels(self, flat: Array) -> Array:
+        """The probability of each label's 1, also of one that training saw always or never."""
+        if hasattr(self.estimator, "predict_proba"):
+            found = zip(self.estimator.predict_proba(flat), self.estimator.classes_)
+            columns = [p[:, list(c).index(1)] if 1 in c else np.zeros(len(p)) for p, c in found]
+        else:
+            scores = [one.decision_function(flat) for one in self.estimator.estimators_]
+            columns = [1 / (1 + np.exp(-score)) for score in scores]
+        return np.stack(columns, 1)
 
     def _probabilities(self, flat: Array) -> Any:
         if hasattr(self.estimator, "predict_proba"):
@@ -84,8 +94,13 @@ def fit_estimator(estimator: Any, spec: Spec, train: Part) -> Classical:
 
         wrap = MultiOutputRegressor if spec.task == "regression" else MultiOutputClassifier
         estimator = wrap(estimator)
+    weights: dict[str, Any] = {}
+    if train.weight is not None:
+        if not has_fit_parameter(estimator, "sample_weight"):
+            raise UsageError(f"{type(estimator).__name__} knows no sample weights, and this data has them")
+        weights["sample_weight"] = train.weight.double().cpu().numpy()
     try:
-        return Classical(estimator.fit(x, y), spec)
+        return Classical(estimator.fit(x, y, **weights), spec)
     except ValueError as error:
         raise AtlasError(f"{type(estimator).__name__} could not be fitted: {error}") from error
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ...data.spec import Dataset
+from ...engine.errors import AtlasError
 from ...engine.learner import Learner
 from .build import parameters_of
 from .classical import Classical
@@ -59,17 +60,21 @@ def latency(model: Learner | Classical, sample: Tensor) -> float:
     return 1000 * median(times)
 
 
-def step_seconds(recipe: Recipe, dataset: Dataset, method: Any = None) -> float:
-    """Seconds per training step, tried on a fresh learner with nothing else running."""
+def step_seconds(recipe: Recipe, dataset: Dataset, method: Any = None) -> float | None:
+    """Seconds per training step within its own budget, tried on a fresh learner with nothing else running."""
     card = card_of(recipe.method if method is None else method)
     recipe = recipe.model_copy(update={"threads": None, "valid": 0.0, "data_fingerprint": None})
     loop = make_loop(recipe, prepare(recipe, card, dataset, method), card, None, method=method)
     loop.learner.train()
-    for _ in range(WARM_UP):
-        loop._one_step()
-    start = time.perf_counter()
-    end, count = start + TRIAL_SECONDS, 0
-    while count < TRIAL_STEPS and time.perf_counter() < end:
-        loop._one_step()
-        count += 1
-    return (time.perf_counter() - start) / count
+    try:
+        with torch.random.fork_rng(devices=[]):
+            for _ in range(min(WARM_UP, loop.plan.steps // 2)):
+                loop._one_step()
+            start = time.perf_counter()
+            end, count = start + TRIAL_SECONDS, 0
+            while count < TRIAL_STEPS and loop.step < loop.plan.steps and time.perf_counter() < end:
+                loop._one_step()
+                count += 1
+            return (time.perf_counter() - start) / count
+    except AtlasError:  # it diverges on all of the training data: its runs tell of that, not its cost
+        return None

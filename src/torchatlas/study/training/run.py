@@ -150,7 +150,7 @@ def load_model(
         return load_classical(folder / "model", spec)
     learner = build(recipe, spec, method)
     notes: list[str] = []
-    found = Store(folder / "checkpoints").newest(notes.append)
+    found = Store(folder / "checkpoints").newest(notes.append, mend=False)
     if found is None:
         why = f" ({'; '.join(notes)})" if notes else ""
         raise AtlasError(

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ... import data as sources
 from ...cards.card import Card
@@ -22,7 +23,7 @@ from ...engine.checkpoint import Store, replace_durably, unwritable
 from ...engine.environment import environment, pick_device, versions
 from ...engine.errors import AtlasError, Interrupted, UsageError
 from ...engine.learner import Learner, mean_scores
-from ...engine.loop import ENDLESS, Loop, Plan
+from ...engine.loop import ENDLESS, TIME_IS_UP, Loop, Plan
 from ...engine.randomness import reseed
 from ...engine.record import Listener, Record, read_record
 from .build import (
@@ -31,6 +32,7 @@ from .build import (
     make_optimizers,
     make_schedules,
     parameters_of,
+    stretched,
     wanted_scaling,
     wanted_size,
 )
@@ -130,9 +132,18 @@ def resume(
             "a resumed run keeps its recipe; only --epochs, --steps and --minutes can be said anew"
         )
     if budget:
+        _refuse_stretched(recipe)
         recipe = override(recipe, budget)
     dataset = sources.open_dataset(recipe.data if data is None else data, **recipe.data_options)
     return run_recipe(recipe, dataset, folder, method=method, listeners=listeners, going_on=True)
+
+
+def _refuse_stretched(recipe: Recipe) -> None:
+    """A schedule that was stretched over the run cannot be stretched again in its midst."""
+    card = card_of(recipe.method)
+    text = card.name if card.kind == "schedule" else recipe.schedule
+    if text is not None and stretched(text):
+        raise UsageError(f"its schedule {text} ends with the run; a longer budget needs a new run")
 
 
 def run_recipe(
@@ -145,11 +156,30 @@ def run_recipe(
     smoke: bool = False,
     going_on: bool = False,
 ) -> Run:
-    """Train by a recipe in a folder (None: nothing is kept on disk) and test once at the end."""
+    """Train by a recipe in a folder (None: nothing is kept on disk) and test once at the end.
+
+    PyTorch's threads and the CPU's random state are afterwards what they were.
+    """
+    threads = torch.get_num_threads()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.set_num_threads(recipe.threads or threads)
+            return _train_and_test(recipe, dataset, folder, method, listeners, smoke, going_on)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train_and_test(
+    recipe: Recipe,
+    dataset: Dataset,
+    folder: Path | None,
+    method: Any,
+    listeners: Sequence[Listener],
+    smoke: bool,
+    going_on: bool,
+) -> Run:
     card = card_of(recipe.method if method is None else method)
     method = None if isinstance(method, str) or card.kind != "own" else method
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
     prepared = prepare(recipe, card, dataset, method)
     recipe = _complete(recipe, fingerprint(dataset))
     if smoke:
@@ -168,6 +198,8 @@ def run_recipe(
     loop = make_loop(recipe, prepared, card, folder, listeners, method)  # all that is wrong is wrong before
     if folder is not None:  # a folder is written to
         _open_folder(folder, recipe, prepared, going_on)
+        for old in (RESULT, TEST):  # of a shorter run that goes on: it says nothing of this one
+            (folder / old).unlink(missing_ok=True)
     try:
         facts = _run(loop, going_on)
     except Interrupted as error:
@@ -180,7 +212,9 @@ def _run(loop: Loop, going_on: bool) -> dict[str, Any]:
     """Run the loop from where it is to its end; what the result says of it."""
     if not (going_on and loop.resume()) and loop.record:
         loop.record.rewind()
-    if loop.step < loop.plan.steps and loop.stopped == "the time is up":
+    if loop.step > loop.plan.steps:
+        raise UsageError(f"this run has {loop.step} steps already; it cannot be cut to {loop.plan.steps}")
+    if loop.stopped == TIME_IS_UP and loop.elapsed < 60 * (loop.plan.minutes or math.inf):
         loop.stopped = ""  # more time was given
     loop.run()
     loop.restore_best()
@@ -226,14 +260,18 @@ def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) ->
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """A short hash of raw inputs and target: whether a run goes on with the data that it began with."""
+    """A short hash of the raw data and of what orders its split: what a run goes on with must be the same."""
     digest = hashlib.blake2b(digest_size=8)
-    for values in (dataset.inputs, dataset.target):
+    parts = (dataset.inputs, dataset.target, dataset.group, dataset.time, dataset.weight, dataset.test)
+    for values in parts:
         if isinstance(values, pd.DataFrame | pd.Series):
+            names = list(values.columns) if isinstance(values, pd.DataFrame) else [values.name]
+            digest.update(repr(names).encode())
             digest.update(pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes())
         elif values is not None:
-            plain = values.dtype != object
-            digest.update(np.ascontiguousarray(values).tobytes() if plain else repr(values.tolist()).encode())
+            array = np.ascontiguousarray(values)
+            digest.update(f"{array.shape} {array.dtype}".encode())
+            digest.update(array.tobytes() if array.dtype != object else repr(array.tolist()).encode())
     return digest.hexdigest()
 
 
@@ -287,12 +325,15 @@ def make_loop(
     optimizers = make_optimizers(recipe, learner, card)
     valid = prepared.valid.to(device) if prepared.valid is not None else None
     scored = valid is not None and bool(learner.monitor)
+    schedules = make_schedules(recipe, optimizers, steps, card)
+    if not scored and any(isinstance(schedule, ReduceLROnPlateau) for schedule in schedules.values()):
+        raise UsageError("lr_plateau needs validation scores, and this run has none: choose another schedule")
     return Loop(
         learner,
         source,
         optimizers,
         plan(recipe, steps),
-        schedules=make_schedules(recipe, optimizers, steps, card),
+        schedules=schedules,
         validate=(lambda kept: mean_scores(kept, valid.tensors())) if valid is not None and scored else None,
         listeners=listeners,
         store=Store(folder / "checkpoints") if folder else None,
@@ -341,7 +382,7 @@ def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
     if run.folder is not None:
         try:
             if run.test:
-                save_file(run.test, run.folder / TEST)
+                replace_durably(run.folder / TEST, to_bytes(run.test))
             replace_durably(run.folder / RESULT, json.dumps(run.result, indent=1).encode())
         except OSError as error:
             raise AtlasError(unwritable(run.folder, error)) from error

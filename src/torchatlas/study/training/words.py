@@ -54,10 +54,11 @@ def split_values(text: str) -> list[str]:
 
 def choice(text: str) -> tuple[str, dict[str, Any]]:
     """`"sgd(lr=0.1)"` as its name and options. Raises UsageError where it is neither that nor a name."""
+    name, bracket, rest = text.strip().partition("(")
     try:
-        node = ast.parse(text.strip(), mode="eval").body
+        node = ast.parse(f"thing({rest}", mode="eval").body if bracket else None
         if isinstance(node, ast.Call) and not node.args:
-            return ast.unparse(node.func), {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+            return name, {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
     except (SyntaxError, ValueError):
         pass
     if "(" in text:
