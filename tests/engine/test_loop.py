@@ -223,3 +223,62 @@ def test_a_time_budget_ends_the_run(tmp_path):
     loop.run()
     assert 0 < loop.step < 10**6 and loop.stopped == "the time is up"
     assert make_loop(tmp_path, steps=10**9, minutes=0.002).resume()
+
+
+class Weighted(Quadratic):
+    """Samples of unequal weight."""
+
+    def share(self, batch):
+        return batch[2].sum()
+
+    def loss(self, player, batch):
+        x, y, weight = batch
+        errors = (x @ self.w - y).square()
+        return (weight * errors).sum() / weight.sum(), {"worst": errors.detach().mean()}
+
+
+def test_micro_batches_weigh_as_their_samples_do():
+    weight = torch.rand(200, dtype=torch.double, generator=torch.Generator().manual_seed(1)) * (X[:, 2] > 0)
+    ends = []
+    for micro in (1, 4):
+        torch.manual_seed(0)
+        learner = Weighted().double()
+        source = Table(X.double(), Y.double(), weight, size=200)
+        optimizer = torch.optim.SGD(learner.parameters(), 0.1)
+        Loop(learner, source, {"all": optimizer}, Plan(steps=5, micro=micro)).run()
+        ends.append(learner.w.detach())
+    assert torch.allclose(*ends, atol=1e-13)
+
+
+def test_a_first_score_that_is_not_finite_is_not_the_best():
+    loop = make_loop(steps=40, validate_every=10)
+    values = iter([float("nan"), 3.0, 2.0, 2.5])
+    loop.validate = lambda learner: {"loss": next(values)}
+    loop.run()
+    assert (loop.best["step"], loop.best["value"]) == (30, 2.0)
+
+
+def test_weights_that_moved_within_a_step_are_set_back():
+    learner = Quadratic().double()
+    calls = []
+    honest = learner.loss
+
+    def loss(player, batch):
+        calls.append(learner.w.detach().clone())
+        return honest(player, batch) * (float("nan") if len(calls) == 3 else 1)
+
+    learner.loss = loss
+    optimizer = torch.optim.LBFGS(learner.parameters(), max_iter=20)
+    loop = Loop(learner, Table(X.double(), Y.double(), size=200), {"all": optimizer}, Plan(steps=1))
+    with pytest.raises(NotFinite):
+        loop.run()
+    assert not torch.equal(calls[2], calls[0]) and torch.equal(learner.w.detach(), calls[0])
+
+
+def test_what_diverged_is_known_after_a_resume(tmp_path):
+    settings = {"kind": Duel, "lr": 30.0, "steps": 40, "log_every": 5, "save_every_steps": 10}
+    whole = make_loop(tmp_path / "whole", **settings)
+    whole.run()
+    assert "diverges" in whole.diverged
+    again = make_loop(tmp_path / "whole", **settings)
+    assert again.resume() and again.diverged == whole.diverged

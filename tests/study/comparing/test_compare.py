@@ -69,3 +69,22 @@ def test_settings_go_to_the_methods_that_have_them():
     assert "hidden" not in entries[2].settings and entries[2].settings["lr"] == 0.1
     with pytest.raises(UsageError, match="hiden"):
         make_entries(["mlp"], {}, {"hiden": 8})
+
+
+@pytest.mark.parametrize("seeds", [0, [], [0, 0]])
+def test_seeds_must_be_some_and_each_once(tmp_path, seeds):
+    with pytest.raises(UsageError, match="each once"):
+        compare("mlp", "iris", out=tmp_path / "s", **(QUICK | {"seeds": seeds}))
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_file_that_changed_is_read_again(tmp_path):
+    frame, path = table().drop(columns="day"), tmp_path / "table.csv"
+    accuracy = []
+    for name in ("first", "second"):
+        frame.to_csv(path, index=False)
+        words = {"target": "kind", "out": tmp_path / name, **(QUICK | {"steps": 200})}
+        found = compare("softmax_regression", f"csv:{path}", **words)
+        accuracy.append(found.study.methods[0].runs[0].scores["accuracy"])
+        frame["kind"] = np.random.default_rng(0).permutation(frame["kind"])
+    assert accuracy[0] > 0.9 > accuracy[1]

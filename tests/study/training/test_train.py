@@ -1,13 +1,16 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from torchatlas.data import open_dataset
 from torchatlas.engine.errors import AtlasError, UsageError
 from torchatlas.engine.record import read_record
 from torchatlas.study.training.run import load
-from torchatlas.study.training.train import resume, train
+from torchatlas.study.training.train import fingerprint, resume, train
 
 QUICK = {"steps": 12, "threads": 1}
 
@@ -97,3 +100,35 @@ def test_a_schedule_without_an_end_is_told(tmp_path):
     assert any(
         "no last step" in note for note in train("mlp", "iris", out=tmp_path / "r", **words).result["notes"]
     )
+
+
+def test_the_data_is_what_it_was_in_every_respect():
+    base = open_dataset(table(), target="price", group="b")
+    changed = [
+        open_dataset(table().rename(columns={"a": "z"}), target="price", group="b"),
+        open_dataset(table(), target="price"),
+        replace(base, group=base.group[::-1].copy()),
+        replace(base, weight=np.ones(90)),
+        replace(base, test=[1, 2]),
+    ]
+    marks = [fingerprint(data) for data in [base, *changed]]
+    assert len(set(marks)) == 6 and marks[0] == fingerprint(open_dataset(table(), target="price", group="b"))
+
+
+def test_what_a_longer_budget_cannot_mend(tmp_path):
+    train("mlp", "iris", out=tmp_path / "a", schedule="lr_cosine", **QUICK)
+    with pytest.raises(UsageError, match="needs a new run"):
+        resume(tmp_path / "a", steps=20)
+    train("mlp", "iris", out=tmp_path / "b", **QUICK)
+    with pytest.raises(UsageError, match="12 steps already"):
+        resume(tmp_path / "b", steps=5)
+    with pytest.raises(UsageError, match="needs validation"):
+        train("mlp", "iris", out=tmp_path / "c", schedule="lr_plateau", valid=0, **QUICK)
+
+
+def test_torch_is_left_as_it_was(tmp_path):
+    torch.manual_seed(5)
+    expected, threads = torch.rand(3), torch.get_num_threads()
+    torch.manual_seed(5)
+    train("mlp", "iris", out=tmp_path / "a", steps=3, threads=threads + 1)
+    assert torch.equal(torch.rand(3), expected) and torch.get_num_threads() == threads
