@@ -9,8 +9,9 @@ import torch
 from torchatlas.data import open_dataset
 from torchatlas.engine.errors import AtlasError, UsageError
 from torchatlas.engine.record import read_record
+from torchatlas.study.training.inputs import fingerprint
 from torchatlas.study.training.run import load
-from torchatlas.study.training.train import fingerprint, resume, train
+from torchatlas.study.training.train import resume, train
 
 QUICK = {"steps": 12, "threads": 1}
 

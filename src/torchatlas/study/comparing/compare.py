@@ -18,9 +18,9 @@ from ...engine.checkpoint import replace_durably, unwritable
 from ...engine.environment import versions
 from ...engine.errors import AtlasError, Interrupted, UsageError
 from ..training.build import learns_from_target
+from ..training.inputs import data_name, dataset_stem, fingerprint
 from ..training.recipe import SETTABLE, Recipe
 from ..training.resolve import DATA_OPTIONS, card_of, method_options, resolve
-from ..training.train import data_name, dataset_stem, fingerprint
 from .baselines import baseline_names
 from .jobs import STOPPED, Done, Entry, Forwarding, Job, missing_of, run_all, threads_for, workers_for
 from .live import Show

@@ -16,10 +16,11 @@ from joblib import Parallel, cpu_count, delayed
 from ... import data as sources
 from ...data.spec import Dataset
 from ...engine.errors import AtlasError, Interrupted
+from ..training.inputs import data_name
 from ..training.recipe import read_recipe
 from ..training.resolve import resolve
 from ..training.run import RECIPE, RESULT
-from ..training.train import data_name, resume, run_recipe
+from ..training.train import resume, run_recipe
 from .baselines import run_baseline
 
 STOPPED = "interrupted"

@@ -14,10 +14,11 @@ from ...engine.errors import AtlasError
 from ...engine.learner import Learner
 from .build import parameters_of
 from .classical import Classical
+from .inputs import prepare
 from .recipe import Recipe
 from .resolve import card_of
 from .run import device_of, predict_tensor
-from .train import make_loop, prepare
+from .train import make_loop
 
 TRIAL_SECONDS, TRIAL_STEPS, WARM_UP = 1.0, 200, 5
 

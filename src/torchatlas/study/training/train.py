@@ -1,7 +1,6 @@
 """Training: from a method's name and data to a run in its folder."""
 
 import dataclasses
-import hashlib
 import json
 import math
 import time
@@ -10,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors.numpy import save as to_bytes
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ... import data as sources
 from ...cards.card import Card
-from ...data.spec import Dataset, Part
+from ...data.spec import Dataset
 from ...engine import guard
 from ...engine.checkpoint import Store, replace_durably, unwritable
 from ...engine.environment import environment, pick_device, versions
@@ -33,10 +31,9 @@ from .build import (
     make_schedules,
     parameters_of,
     stretched,
-    wanted_scaling,
-    wanted_size,
 )
 from .classical import Classical, fit_classical, save_classical
+from .inputs import data_name, dataset_stem, fingerprint, first_rows, prepare
 from .recipe import Recipe, read_recipe
 from .resolve import BUDGETS, DATA_OPTIONS, card_of, override, resolve
 from .run import (
@@ -85,28 +82,11 @@ def train(
     return run_recipe(recipe, dataset, folder, method=method, listeners=listeners, smoke=smoke)
 
 
-def data_name(data: Any, dataset: Dataset) -> str:
-    """How a recipe calls its data: the words of the user with absolute paths, or the set's own name."""
-    if not isinstance(data, str):
-        return dataset.name
-    kind, colon, path = data.partition(":")
-    if colon and Path(path).exists():
-        return f"{kind}:{Path(path).resolve()}"
-    return str(Path(data).resolve()) if not colon and Path(data).exists() and dataset.name != data else data
-
-
 def _fresh_folder(recipe: Recipe) -> Path:
     name = recipe.method.rpartition(":")[2].rpartition(".")[2]
     stem = f"{name}-{dataset_stem(recipe.data)}-seed{recipe.seed}"
     taken = (Path("runs") / (stem + (f"-{k}" if k else "")) for k in range(10**6))
     return next(path for path in taken if not path.exists())
-
-
-def dataset_stem(data: str) -> str:
-    """A short name for a folder: "csv:/a/b.csv" -> "b"."""
-    return (
-        "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data.rpartition(":")[2]).stem) or "data"
-    )
 
 
 def resume(
@@ -184,7 +164,7 @@ def _train_and_test(
     recipe = _complete(recipe, fingerprint(dataset))
     if smoke:
         recipe = recipe.model_copy(update={"steps": 1, "epochs": None, "minutes": None})
-        parts = {n: _first_rows(getattr(prepared, n), recipe.batch_size) for n in ("train", "valid", "test")}
+        parts = {n: first_rows(getattr(prepared, n), recipe.batch_size) for n in ("train", "valid", "test")}
         prepared = dataclasses.replace(prepared, **parts)  # type: ignore[arg-type]
     main_score(prepared.spec, recipe.metric)  # a wrong metric fails now, not at the end
     if is_classical(card):
@@ -234,47 +214,6 @@ def _endless_schedule(loop: Loop) -> str:
     return "a budget of time has no last step, so the schedule stayed near its start; say --epochs or --steps"
 
 
-def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) -> sources.Prepared:
-    """Split and prepared as the recipe and the method want it."""
-    classical = is_classical(card)
-    size = (
-        wanted_size(card, recipe.options, method) if dataset.modality == "image" and not classical else None
-    )
-    prepared = sources.prepare(
-        dataset,
-        seed=recipe.seed,
-        input_size=size,
-        scaling="standard" if classical else wanted_scaling(card, method),
-        test=recipe.test,
-        valid=recipe.valid,
-        split=recipe.split,
-        fold=recipe.fold,
-        wanted_by=recipe.method,
-    )
-    if recipe.data_fingerprint not in (None, fingerprint(dataset)):
-        raise AtlasError(
-            f"{recipe.data} is not the data that this run began with (its fingerprint differs); "
-            "put the old data back, or start a new run"
-        )
-    return prepared
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """A short hash of the raw data and of what orders its split: what a run goes on with must be the same."""
-    digest = hashlib.blake2b(digest_size=8)
-    parts = (dataset.inputs, dataset.target, dataset.group, dataset.time, dataset.weight, dataset.test)
-    for values in parts:
-        if isinstance(values, pd.DataFrame | pd.Series):
-            names = list(values.columns) if isinstance(values, pd.DataFrame) else [values.name]
-            digest.update(repr(names).encode())
-            digest.update(pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes())
-        elif values is not None:
-            array = np.ascontiguousarray(values)
-            digest.update(f"{array.shape} {array.dtype}".encode())
-            digest.update(array.tobytes() if array.dtype != object else repr(array.tolist()).encode())
-    return digest.hexdigest()
-
-
 def _complete(recipe: Recipe, data_fingerprint: str) -> Recipe:
     """With what was found out: it is written before step 1."""
     found = {
@@ -284,13 +223,6 @@ def _complete(recipe: Recipe, data_fingerprint: str) -> Recipe:
         "versions": versions(),
     }
     return recipe.model_copy(update=found)
-
-
-def _first_rows(part: Part | None, count: int) -> Part | None:
-    if part is None:
-        return None
-    cut = {f: getattr(part, f)[:count] for f in ("x", "y", "rows", "weight") if getattr(part, f) is not None}
-    return dataclasses.replace(part, **cut)
 
 
 def _open_folder(folder: Path, recipe: Recipe, prepared: sources.Prepared, going_on: bool) -> None:
