@@ -218,9 +218,12 @@ class TargetCoder:
     def _numbers(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
         columns = []
         for name in frame:
-            numbers = as_numbers(frame[name])
-            if numbers is None or stray(frame[name]):
-                value = frame[name].dropna().iloc[0]
+            column = frame[name]
+            if column.isin([True, False]).all():  # booleans, also in a column of objects
+                column = column.astype(float)
+            numbers = as_numbers(column)
+            if numbers is None or stray(column):
+                value = column.dropna().iloc[0]
                 raise DataError(f"the target {name!r} must hold numbers, but holds {value!r}")
             columns.append(numbers.to_numpy(dtype=np.float64))
         return np.stack(columns, axis=1)

@@ -133,3 +133,10 @@ def test_torch_is_left_as_it_was(tmp_path):
     torch.manual_seed(5)
     train("mlp", "iris", out=tmp_path / "a", steps=3, threads=threads + 1)
     assert torch.equal(torch.rand(3), expected) and torch.get_num_threads() == threads
+
+
+def test_labels_may_be_booleans(tmp_path):
+    frame = table()
+    frame["cheap"], frame["x"] = frame.price < 1000, frame.b == "x"
+    run = train("mlp", frame, target=["cheap", "x"], task="multilabel", out=tmp_path / "r", **QUICK)
+    assert set(np.unique(run.test["y"])) == {0.0, 1.0} and 0 < run.scores["label_accuracy"] <= 1

@@ -1,7 +1,11 @@
+import numpy as np
 import pytest
 from torch import nn
 
+from torchatlas.data.spec import Spec
 from torchatlas.engine.errors import UsageError
+from torchatlas.study.training.build import build
+from torchatlas.study.training.resolve import resolve
 from torchatlas.study.training.words import (
     choice,
     parse_settings,
@@ -9,6 +13,7 @@ from torchatlas.study.training.words import (
     parse_varied,
     part,
     split_values,
+    written,
 )
 
 
@@ -49,3 +54,13 @@ def test_a_name_with_options():
     assert isinstance(made, nn.LeakyReLU) and made.negative_slope == 0.2
     with pytest.raises(UsageError, match="write it as"):
         choice("sgd(0.1")
+
+
+def test_an_option_is_written_by_its_name():
+    assert written("act", nn.ReLU) == "torch.nn.modules.activation:ReLU"
+    assert written("hidden", (np.int64(3), 4)) == (3, 4) and written("rate", np.float32(0.5)) == 0.5
+    for nameless in (lambda: None, nn.ReLU()):
+        with pytest.raises(UsageError, match="cannot be written"):
+            written("act", nameless)
+    learner = build(resolve("mlp", "iris", {"activation": nn.Tanh}), Spec("table", (4,), "classification", 3))
+    assert any(isinstance(module, nn.Tanh) for module in learner.modules())

@@ -13,7 +13,7 @@ from ...cards.reader import find
 from ...engine.errors import UsageError
 from .build import factory
 from .recipe import SETTABLE, Recipe, first_problem
-from .words import choice
+from .words import choice, written
 
 DATA_OPTIONS = (  # what `open_dataset` is told
     "target",
@@ -87,7 +87,7 @@ def _sorted_out(card: Card, method: Any, settings: Mapping[str, Any]) -> _Sorted
         elif key.startswith("optimizer."):
             found.optimizer[key.removeprefix("optimizer.")] = value
         elif takes is None or key in takes:
-            found.options[key] = value
+            found.options[key] = written(key, value)
         else:
             raise UsageError(_unknown(card.name, key, takes))
     return found

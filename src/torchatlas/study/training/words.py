@@ -73,3 +73,24 @@ def part(value: Any) -> Any:
     name, options = choice(value)
     maker: Callable[[], Any] = partial(create, name, **options)
     return maker
+
+
+def written(key: str, value: Any) -> Any:
+    """An option as a recipe can hold it: a class or function by its name, which is accepted like any other.
+
+    Raises UsageError for what has no name to find it by.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return type(value)(written(key, item) for item in value)
+    if isinstance(value, dict):
+        return {name: written(key, item) for name, item in value.items()}
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:  # a NumPy number
+        return value.item()
+    where = f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', '<')}"
+    if "<" in where:
+        raise UsageError(
+            f"{key}={value!r} cannot be written into a recipe: give a class, a name, or name(k=v)"
+        )
+    return where
