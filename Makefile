@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check new bench clean
+.PHONY: help demo test check verify new bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -38,6 +38,10 @@ check: $(VENV)/.ready-test ## formatting, linting, types, and the tests that kee
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/house
+	@$(BIN)/python tools/certify.py --count
+
+verify: $(VENV)/.ready-test ## prove what has no fresh certificate: laws, references, figures
+	MPLBACKEND=agg $(BIN)/python tools/certify.py
 
 new: ## write a page and its test: make new NAME=squareplus FAMILY=nn/activations
 	$(NEEDS_PYTHON)

@@ -1,11 +1,14 @@
-"""`make bench`: every measurement, one line each."""
+"""`make bench`: every measurement, one line each. `python -m bench mutations`: does the proof prove?"""
 
 import platform
+import sys
 
 import torch
 
-from bench import loop
+from bench import loop, mutations
 
+if sys.argv[1:2] == ["mutations"]:
+    sys.exit(mutations.main(sys.argv[2:]))
 print(f"torch {torch.__version__}, {platform.machine()}, {torch.get_num_threads()} threads")
 for ratio in loop.measure():
     print(ratio)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from torchatlas.engine.checkpoint import Store
-from torchatlas.engine.learner import Learner, mean_scores
+from torchatlas.engine.learner import Learner, batches, mean_scores
 from torchatlas.engine.loop import Loop, Plan
 from torchatlas.engine.randomness import generator, reseed
 from torchatlas.engine.record import Record
@@ -102,7 +102,7 @@ def make_loop(
         optimizers,
         Plan(**{"steps": 60, "log_every": 5, **plan}),
         schedules=schedules,
-        validate=(lambda learner: mean_scores(learner, (X, Y))) if learner.monitor else None,
+        validate=(lambda learner: mean_scores(learner, batches((X, Y), 8))) if learner.monitor else None,
         **kept,
     )
 

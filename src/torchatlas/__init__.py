@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         engine as engine,
         estimators as estimators,
         generative as generative,
+        inspection as inspection,
         learning as learning,
         losses as losses,
         metrics as metrics,
@@ -34,6 +35,7 @@ SHELVES = (
     "networks",
     "generative",
     "learning",
+    "inspection",
     "study",
     "estimators",
 )

@@ -242,3 +242,26 @@ def test_create_binds_a_plain_function_without_calling_it():
 def test_a_word_that_a_method_does_not_take_is_explained():
     with pytest.raises(UnknownOption, match=r"adam has no option 'beta'; did you mean betas\?.*weight_decay"):
         torchatlas.create("adam", [], beta=0.9)
+
+
+@pytest.mark.parametrize("name", [3, None, ["mlp"], functools.partial])
+def test_what_is_no_name_is_explained(name):
+    for verb in (torchatlas.find, torchatlas.get, torchatlas.create):
+        with pytest.raises(TypeError, match=r"found by its name, not by .*'mlp'"):
+            verb(name)
+
+
+def test_a_class_of_the_atlas_is_told_its_name():
+    with pytest.raises(TypeError, match="say 'mlp'"):
+        torchatlas.find(torchatlas.get("mlp"))
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_unknown(name):
+    with pytest.raises(UnknownName, match="torchatlas list"):
+        torchatlas.create(name)
+
+
+def test_what_was_defined_inside_a_function_is_not_found():
+    with pytest.raises(UnknownName, match="defined inside a function"):
+        torchatlas.find("nets:make.<locals>.Net")

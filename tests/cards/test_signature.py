@@ -92,3 +92,8 @@ def test_nothing_is_imported():
     )
     source = str(Path(torchatlas.__file__).parents[1])
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": source})
+
+
+@pytest.mark.parametrize("where", ["os:path", "math:sin", "sys:path"])
+def test_what_has_no_source_file_has_no_signature(where):
+    assert look_up(where) is None

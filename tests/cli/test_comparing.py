@@ -2,6 +2,7 @@ import csv
 import json
 import shutil
 
+import pytest
 import yaml
 
 TINY = ("--data", "iris", "--steps", 3, "--seeds", 2, "--jobs", 1, "--set", "threads=1")
@@ -48,7 +49,9 @@ def test_a_method_that_fails_does_not_take_the_others_with_it(atlas, here):
     outcome = atlas("compare", "mlp", "lenet5", *TINY, "--out", "study")
     assert outcome.status == 0
     assert "lenet5, seed 0: failed: lenet5 cannot be built for this data: it takes images" in outcome.err
-    assert "lenet5 failed in every run" in outcome.out and "mlp reaches" in outcome.out
+    assert (
+        "lenet5 failed in every run: lenet5 cannot be built" in outcome.out and "mlp reaches" in outcome.out
+    )
     assert "it takes images" in (here / "study" / "report.html").read_text()
 
 
@@ -97,6 +100,20 @@ def test_wrong_words_fail_before_the_first_run(atlas, here):
 def test_a_wrong_part_fails_before_the_first_run(atlas, here):
     words = ["--set", "optimizer=adm", *TINY, "--out", "study"]
     assert refused(atlas("compare", "mlp", *words), "'adm'", "did you mean adam")
+    assert not (here / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--metric", "accurazy"], ["'accurazy'", "did you mean accuracy"]),
+        (["--device", "foo"], ["'foo'", "cuda:0"]),
+        (["--set", "seed=3"], ["--seeds"]),
+        (["--vary", "test=0.1,0.2"], ["test", "tested alike"]),
+    ],
+)
+def test_words_that_every_run_would_fail_with(atlas, here, words, told):
+    assert refused(atlas("compare", "mlp", *TINY, *words, "--out", "study"), *told)
     assert not (here / "study").exists()
 
 

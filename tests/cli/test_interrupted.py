@@ -168,6 +168,26 @@ def test_a_path_below_a_file(atlas, here, digits_run, vae_run):
     assert (here / "file").read_text() == "in the way"
 
 
+def test_where_a_result_goes(atlas, here, digits_run, vae_run):
+    (here / "file").write_text("in the way")
+    quick = ["--data", "iris", "--steps", 1]
+    for words in (["train", "mlp", *quick], ["compare", "mlp", *quick, "--seeds", 1, "--jobs", 1]):
+        outcome = atlas(*words, "--out", "file")
+        assert outcome.status == 1 and "file is a file, not a folder" in outcome.err, outcome.said
+    for words in (["predict", digits_run, "--data", "digits"], ["sample", vae_run]):
+        outcome = atlas(*words, "--out", "nowhere/x.png")
+        assert outcome.status == 1 and "there is no folder nowhere" in outcome.err, outcome.said
+    for words in (["predict", digits_run, "--data", "digits"], ["report", digits_run], ["sample", vae_run]):
+        outcome = atlas(*words, "--out", here)
+        assert outcome.status in (1, 2) and "is a folder" in outcome.err, outcome.said
+
+
+def test_samples_without_a_suffix_get_the_one_that_fits(atlas, here, vae_run):
+    assert "4 samples: new.png" in atlas("sample", vae_run, "--count", 4, "--out", "new").out
+    assert "4 samples: samples.png" in atlas("sample", vae_run, "--count", 4).out
+    assert (here / "new.png").read_bytes() == (here / "samples.png").read_bytes()
+
+
 @pytest.fixture
 def locked(monkeypatch):
     """A folder that everybody may look into and nobody but root may write to, and a private one in it."""

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -61,3 +62,29 @@ def test_an_interruption_anywhere_ends_with_130(atlas, monkeypatch):
     monkeypatch.setattr("torchatlas.study.doctor.doctor", stop)
     outcome = atlas("doctor")
     assert outcome.status == 130 and "interrupted" in outcome.err
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("words", [["doctor"], ["doctor", "--json"]])
+def test_a_warning_is_a_note_of_one_line(atlas, monkeypatch, words):
+    from torchatlas.study import doctor
+
+    def warned(*given, **said):
+        warnings.warn("a checkpoint was damaged;\n  the one before it is used", stacklevel=2)
+        return before(*given, **said)
+
+    before = doctor.doctor
+    monkeypatch.setattr(doctor, "doctor", warned)
+    outcome = atlas(*words)
+    assert outcome.status == 0
+    assert outcome.err == "note: a checkpoint was damaged; the one before it is used\n"
+    assert "note:" not in outcome.out
+
+
+def test_want_of_memory_is_told(atlas, monkeypatch):
+    def large(*given, **said):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes\nmore")
+
+    monkeypatch.setattr("torchatlas.study.doctor.doctor", large)
+    outcome = atlas("doctor")
+    assert outcome.status == 1 and "not enough memory" in outcome.err and "more" not in outcome.err

@@ -205,7 +205,8 @@ def test_pictures_of_ones_own(atlas, here, pictures):
     assert outcome.status == 0 and "28" in outcome.out  # resized, and said so
     Image.new("L", (20, 9), 30).save(here / "new.png")
     said = atlas("predict", "run", "--data", "new.png", "--out", "-").out.splitlines()
-    assert said[0] == "prediction,p_dark,p_light" and len(said) == 2
+    assert said[0] == "file,prediction,p_dark,p_light" and said[1].startswith("new.png,")
+    assert len(said) == 2
 
 
 OWN = """
@@ -231,6 +232,47 @@ def test_a_network_of_ones_own_from_the_folder_it_lies_in(atlas, here):
     assert outcome.status == 0, outcome.err
     assert json.loads((here / "run" / "result.json").read_text())["parameters"] == 5 * 5 + 6 * 3
     assert atlas("predict", "run", "--data", "iris", "--out", "-").status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mlp", "--data", "diabetes", "--set", "loss=cross_entropy"], "no loss for regression"),
+        (["mlp", "--data", "iris", "--set", "loss=mse_loss"], "no loss for classification"),
+        (["mlp", "--data", "iris", "--set", "activation=adam"], "adam is an optimizer, not an activation"),
+        (["mlp", "--data", "iris", "--set", "optimizer=sgd(foo=1)"], "sgd has no option 'foo'"),
+        (["mlp", "--data", "iris", "--epochs", "inf"], "epochs=inf: input should be a finite number"),
+        (["svm", "--data", "iris", "--epochs", "5"], "fitted, not trained in steps, so epochs means nothing"),
+        (["own_wrong_net:Narrow", "--data", "iris"], "Narrow gives (n, 7) for this data's 3 classes"),
+        (["own_wrong_net:Broken", "--data", "iris"], "KeyError: 'width' (own_wrong_net.py, line 13)"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_anything_is_written(atlas, here, words, message):
+    (here / "own_wrong_net.py").write_text(WRONG)
+    outcome = atlas("train", *words, "--out", "run")
+    assert outcome.status == 2 and message in outcome.err, outcome.err
+    assert not (here / "run").exists()
+
+
+WRONG = """from torch import nn
+
+class Narrow(nn.Module):
+    def __init__(self, in_features, num_classes):
+        super().__init__()
+        self.net = nn.Linear(in_features, 7)
+
+    def forward(self, x):
+        return self.net(x)
+
+class Broken(nn.Module):
+    def __init__(self, num_classes):
+        self.width = {}["width"]
+"""
+
+
+def test_a_cyclic_schedule_by_its_name_alone(atlas):
+    words = ["--data", "iris", "--set", "schedule=lr_cyclic", "--steps", 6]
+    assert atlas("train", "mlp", *words, "--out", "run").status == 0
 
 
 def test_tensorboard_scalars(atlas, here):

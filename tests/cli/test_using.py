@@ -49,9 +49,12 @@ def test_a_new_file_with_a_text_among_numbers(atlas, pets, pets_run):
 
 def test_evaluation_on_labelled_data(atlas, pets, pets_run):
     pets.to_csv("more.csv", index=False)
-    scores = json.loads(atlas("evaluate", pets_run, "--data", "more.csv", "--json").out)
+    found = json.loads(atlas("evaluate", pets_run, "--data", "more.csv", "--json").out)
+    scores = {name: one["value"] for name, one in found.items()}
+    assert all(one["low"] <= one["value"] <= one["high"] for one in found.values())
     assert 0.5 < scores["accuracy"] <= 1 and scores["log_loss"] > 0
-    lines = atlas("evaluate", pets_run, "--data", "more.csv").out.splitlines()
+    *lines, last = atlas("evaluate", pets_run, "--data", "more.csv").out.splitlines()
+    assert "95 % intervals" in last
     assert [line.split()[0] for line in lines] == list(scores)
     table = atlas("predict", pets_run, "--data", "more.csv", "--out", "-").out.splitlines()[1:]
     right = np.mean([line.split(",")[0] == kind for line, kind in zip(table, pets["kind"], strict=True)])
@@ -104,6 +107,33 @@ def test_a_run_without_a_sound_checkpoint(atlas, here):
     (here / "run" / "checkpoints" / "00000001" / "state.safetensors").write_bytes(b"nonsense")
     outcome = atlas("predict", "run", "--data", "iris", "--out", "-")
     assert outcome.status == 1 and "sound checkpoint" in outcome.err and "checksum" in outcome.err
+
+
+def test_a_damaged_checkpoint_and_damaged_predictions_are_told(typed, atlas, here):
+    assert atlas(
+        "train", "mlp", "--data", "iris", "--steps", 2, "--out", "run", "--set", "save_every_steps=1"
+    )
+    for path in ("checkpoints/00000002/state.safetensors", "test.safetensors"):
+        (here / "run" / path).write_bytes(b"nonsense")
+    process = typed("predict", "run", "--data", "iris", "--out", "-")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0 and len(out.splitlines()) == 151
+    notes = [line for line in err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == len(err.splitlines()) == 2, err
+    assert "going back to the checkpoint before it" in notes[0] and "test.safetensors is damaged" in notes[1]
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_gan_predicts_nothing(atlas, here, command):
+    assert atlas("train", "gan_nonsaturating", "--steps", 1, "--out", "run").status == 0
+    outcome = atlas(command, "run", "--data", "digits")
+    assert outcome.status == 2 and "torchatlas sample run" in outcome.err
+
+
+def test_a_vae_is_evaluated_by_its_bound(atlas, vae_run):
+    found = json.loads(atlas("evaluate", vae_run, "--data", "digits", "--json").out)
+    scores = {name: one["value"] for name, one in found.items()}
+    assert scores["loss"] == pytest.approx(scores["reconstruction"] + scores["kl"], rel=1e-4)
 
 
 def test_doctor_on_the_machine(atlas):

@@ -114,3 +114,45 @@ def test_data_that_changed_since_the_run_began(atlas, here, pets, pets_csv):
     pets.assign(size=pets["size"] + 1).to_csv(pets_csv, index=False)
     outcome = atlas("train", "--resume", "run", "--steps", 4)
     assert outcome.status == 1 and "fingerprint" in outcome.err and "pets.csv" in outcome.err
+
+
+def test_groups_and_times_together(atlas, here, pets, pets_csv):
+    pets.assign(owner=np.arange(80) // 4, day=np.arange(80)).to_csv("a.csv", index=False)
+    words = ["--target", "kind", "--group", "owner", "--time", "day"]
+    pets_csv.unlink()
+    outcome = atlas("train", "mlp", "--data", "csv:a.csv", *words, "--steps", 2, "--out", "run")
+    assert outcome.status == 2 and "split=group or split=time" in outcome.said and not (here / "run").exists()
+    words += ["--set", "split=time", "--steps", 2, "--out", "run"]
+    assert atlas("train", "mlp", "--data", "csv:a.csv", *words).status == 0
+
+
+def test_a_class_that_is_called_as_no_value_is(atlas, here, pets):
+    pets.assign(kind=np.where(pets["kind"] == "cat", "NA", "EU")).to_csv("a.csv", index=False)
+    refused(atlas, here, "csv:a.csv", "'kind'", "'NA'", 'missing=""', "line 4", more=["--target", "kind"])
+    words = ["--data", "csv:a.csv", "--target", "kind", "--steps", 2, "--out", "run"]
+    assert atlas("train", "mlp", *words, "--set", 'missing=""').status == 0
+    assert atlas("train", "--resume", "run", "--steps", 3).status == 0
+    assert atlas("predict", "run", "--data", "csv:a.csv", "--out", "p.csv").status == 0
+    assert "p_NA" in (here / "p.csv").read_text().splitlines()[0]
+
+
+def test_a_file_under_the_wrong_word(atlas, here, pets_csv, pictures):
+    refused(atlas, here, f"npz:{pets_csv}", "pets.csv", "no npz file", "say csv:")
+    refused(atlas, here, f"parquet:{pets_csv}", "pets.csv", "say csv:", more=["--target", "kind"])
+    refused(atlas, here, "csv:pictures/dark/0.png", "0.png", "PNG image", "folder:", more=["--target", "y"])
+    refused(atlas, here, f"folder:{pets_csv}", "pets.csv", "not a folder", "say csv:")
+    np.savez("a.npz", x=np.eye(4), y=np.arange(4))
+    refused(atlas, here, "csv:a.npz", "a.npz", "npz file: say npz:", more=["--target", "y"])
+
+
+def test_several_text_targets(atlas, here, pets_csv):
+    words = ["--target", "kind", "--target", "colour"]
+    refused(
+        atlas,
+        here,
+        f"csv:{pets_csv}",
+        "kind, colour",
+        "choose one",
+        more=[*words, "--task", "classification"],
+    )
+    refused(atlas, here, f"csv:{pets_csv}", "'kind'", "choose one", more=words)

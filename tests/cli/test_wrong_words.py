@@ -74,3 +74,9 @@ def test_a_recipe_that_was_edited_wrongly(atlas, here, digits_run):
     (here / "c.yaml").write_text("just words")
     outcome = atlas("train", "c.yaml", "--out", "run")
     assert outcome.status == 2 and "c.yaml" in outcome.err
+
+
+def test_an_option_that_data_does_not_have(atlas):
+    for words in (["--data", "iris", "--set", "grup=a"], ["--set", "grup=a"]):
+        outcome = atlas("doctor", *words)
+        assert outcome.status == 2 and "'grup'" in outcome.err and "did you mean group" in outcome.err

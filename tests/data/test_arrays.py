@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from torchatlas.data import open_dataset
-from torchatlas.engine.errors import DataError
+from torchatlas.engine.errors import DataError, UsageError
 
 draw = np.random.default_rng(0)
 X, Y = draw.normal(size=(20, 3)), draw.integers(0, 2, 20)
@@ -87,3 +87,67 @@ def test_bad_npz_files(tmp_path):
         open_dataset(tmp_path / "o.npz")
     with pytest.raises(DataError, match="no readable npz"):
         open_dataset(tmp_path / "z.npz")
+
+
+def test_sparse_masked_brief_and_structured_arrays_are_read_whole():
+    sparse = pytest.importorskip("scipy.sparse")
+    np.testing.assert_allclose(open_dataset((sparse.csr_matrix(X), Y)).inputs, X)
+    masked = open_dataset((np.ma.masked_less(X, 0), Y)).inputs
+    assert (masked.isna().to_numpy() == (X < 0)).all()
+    brief = open_dataset((torch.ones(20, 3).bfloat16(), torch.arange(20).bfloat16() / 8))
+    assert brief.task == "regression" and (brief.inputs == 1).all(axis=None)
+    named = np.zeros(20, dtype=[("a", "f4"), ("b", "i4")])
+    assert [*open_dataset((named, Y)).inputs] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ((X, 1), "the targets of arrays are a int"),
+        ((X, iter(Y)), "one value per row"),
+        ((X, Y, 1.0), "the weights of arrays are a float"),
+        ((X, Y, ["a"] * 20), "weights must be one finite number"),
+        ((X, [["u"], ["v", "w"]] * 10), "different lengths"),
+        ((X, pd.Series([["u"]] * 20)), "the target 'target' must hold one"),
+        ((X, np.array([b"a", b"b"] * 10)), "turn it into text"),
+        ((X + 1j, Y), "column 'x0' .* imaginary"),
+    ],
+)
+def test_targets_and_weights_that_cannot_be_read(parts, words):
+    with pytest.raises(DataError, match=words):
+        open_dataset(parts)
+
+
+def test_nullable_targets_and_categories_are_plain():
+    assert open_dataset((X, pd.Series(Y).astype("Int64"))).target.dtype == np.int64
+    assert open_dataset((X, pd.Series(pd.Categorical(np.arange(20) % 5 / 2)))).task == "classification"
+
+
+def test_words_that_arrays_cannot_take_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="second of"):
+        open_dataset((X, Y), target="x1")
+    with pytest.raises(UsageError, match="has images, no columns; leave out group"):
+        open_dataset((draw.random((20, 4, 4)), Y), group="x1")
+    np.savez(tmp_path / "a.npz", x=np.where([[False, False, True]] & (X > 1), -999, X), y=Y, z=Y)
+    with pytest.raises(UsageError, match="one array of targets: say one of y, z"):
+        open_dataset(tmp_path / "a.npz", target=["y", "z"])
+    data = open_dataset(tmp_path / "a.npz", drop="x1", missing=[-999], group="x0")
+    assert [*data.inputs] == ["x2"] and data.inputs["x2"].isna().sum() == (X[:, 2] > 1).sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a,y\n1,2\n", "no npz file; it looks like text: for a table say csv:"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "PNG image: for images say folder:"),
+        (b"\x93NUMPY\x01\0v\0", "npy.*np.savez"),
+        (b"\x80\x04\x95\x00\x01", "pickles are not read"),
+    ],
+)
+def test_what_is_no_npz_is_told_with_the_right_word(tmp_path, content, words):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        open_dataset(f"npz:{tmp_path / 'a.npz'}")
+    np.savez(tmp_path / "b.npz")
+    with pytest.raises(DataError, match="without any array"):
+        open_dataset(tmp_path / "b.npz")

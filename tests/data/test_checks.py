@@ -106,3 +106,44 @@ def test_pictures_of_one_colour_and_bad_pixels():
     assert "1 image of one colour only (first: row 2)" in messages(open_dataset(images), "warning")[0]
     images[3, 0, 0] = np.nan
     assert "the image in row 3 has pixels" in messages(open_dataset(images), "error")[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "what"),
+    [
+        ("3 Jan 2024", "dates"),
+        ("Jan 3rd, 2024", "dates"),
+        ("03.01.24", "dates"),
+        ("01/31/2024 10:30 PM", "dates"),
+        ("18:30", "times of day"),
+        ("$1,234.50", "numbers"),
+        ("12%", "numbers"),
+        ("1 234 567,5", "numbers"),
+        ("A12", None),
+        ("10115 Berlin", None),
+        ("1.2.3-beta", None),
+    ],
+)
+def test_words_that_seem_to_be_more_are_told(cell, what):
+    frame = pd.DataFrame({"c": [cell] * 10 + [f"{cell} "] * 10, "x": range(20), "y": ["u", "v"] * 10})
+    found = [f for f in check(open_dataset(frame)) if "taken as words" in f.message]
+    assert [f"seems to hold {what}" in f.message for f in found] == [True] * (what is not None)
+
+
+def test_numbers_too_large_to_reckon_with_are_named():
+    frame = pd.DataFrame({"x": [1.0, 2e160, 3.0, 4.0], "y": ["u", "v"] * 2})
+    text = "'x' is 2e+160 in row 1: too large"
+    assert [f.severity for f in check(open_dataset(frame)) if text in f.message] == ["error"]
+    frame["x"] = np.array([1, 2, 3, 6e4], dtype=np.float16)
+    assert not [f for f in check(open_dataset(frame)) if f.severity == "error"]
+
+
+def test_targets_that_may_be_classes_are_told():
+    draw = np.random.default_rng(0)
+    inputs = draw.normal(size=(30, 2))
+    whole = [f.message for f in check(open_dataset((inputs, np.arange(30) % 5 * 1.0)))]
+    assert any("only 5 different whole numbers" in m and "task=classification" in m for m in whole)
+    rows = [f.message for f in check(open_dataset((inputs, np.eye(3)[np.arange(30) % 3])))]
+    assert any("exactly one of the labels" in m for m in rows)
+    labels = draw.integers(0, 2, (30, 3))
+    assert not [f for f in check(open_dataset((inputs, labels))) if "exactly one" in f.message]

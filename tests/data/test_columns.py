@@ -1,8 +1,20 @@
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from torchatlas.data.columns import as_numbers, kind_of, parse_dates, stray, typed, without_commas
+from torchatlas.data.columns import (
+    as_numbers,
+    kind_of,
+    parse_dates,
+    plain,
+    refuse_objects,
+    stray,
+    typed,
+    without_commas,
+)
+from torchatlas.engine.errors import DataError
 
 
 def one(values, **options):
@@ -90,3 +102,67 @@ def test_commas_in_numbers(cells, decimal, numbers):
 def test_commas_in_words_stay():
     words = pd.Series(["K1,5", "a, b", "1,5"])
     assert without_commas(words, decimal=True).tolist() == words.tolist()
+
+
+@pytest.mark.parametrize(
+    ("cell", "cure"),
+    [
+        ([1, 2], "spread it over"),
+        ({"a": 1}, "spread it over"),
+        ({1}, "spread it over"),
+        ((1, 2), "spread it over"),
+        (np.arange(3), "spread it over"),
+        (b"ab", "turn it into text"),
+        (1j, "make two columns of it"),
+    ],
+)
+def test_a_cell_that_is_no_number_or_word_is_named(cell, cure):
+    cells = pd.Series(["u", "v", None, cell, cell], dtype=object)
+    with pytest.raises(
+        DataError, match=r"column 'c' must hold one number, word or date.* row 3 holds"
+    ) as told:
+        refuse_objects(pd.DataFrame({"a": range(5), "c": cells}))
+    assert f"({type(cell).__name__}); {cure}" in str(told.value) and "drop=c" in str(told.value)
+    with pytest.raises(DataError, match="the target 'c'"):
+        refuse_objects(pd.DataFrame({"c": cells}), "the target")
+
+
+def test_mixed_words_and_numbers_are_no_objects():
+    refuse_objects(pd.DataFrame({"c": pd.Series(["a", 1, 2.5, None, True, pd.Timestamp(0)], dtype=object)}))
+    with pytest.raises(DataError, match="imaginary"):
+        refuse_objects(pd.DataFrame({"c": [1 + 2j]}))
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (pd.Series([0, 1, 2], dtype="Int64"), "int64"),
+        (pd.Series([0, None, 2], dtype="Int64"), "float64"),
+        (pd.Series([0, 1], dtype=np.longdouble), "float64"),
+        (pd.Series([datetime.timedelta(days=1)], dtype=object), "float64"),
+        (pd.Series(pd.period_range("2020-01", periods=2, freq="M")), "datetime64"),
+        (pd.Series(["2020-01-31"]).astype("datetime64[s]").dt.tz_localize("UTC"), "datetime64"),
+    ],
+)
+def test_foreign_storage_becomes_plain(column, expected):
+    assert str(plain(column).dtype).startswith(expected)
+
+
+def test_arrow_storage_becomes_plain():
+    arrow = pytest.importorskip("pyarrow", reason="a storage of pandas that needs pyarrow")
+    days = pd.Series([datetime.date(2024, 1, 31), None], dtype=pd.ArrowDtype(arrow.date32()))
+    column, _, _ = one(days)
+    assert (
+        kind_of(column) == "date" and column.iloc[0] == pd.Timestamp("2024-01-31") and pd.isna(column.iloc[1])
+    )
+    assert one(pd.Series([True, False], dtype="bool[pyarrow]"))[0].dtype == bool
+
+
+def test_numbers_that_were_declared_categories_stay_words():
+    assert kind_of(one(pd.Categorical([3, 1, 3]))[0]) == "category"
+    assert kind_of(one(pd.Categorical(["3", "1"]))[0]) == "number"
+
+
+def test_an_unclear_order_with_dashes_is_said():
+    assert one(["31-12-2024", "01-12-2024"])[0].iloc[0] == pd.Timestamp("2024-12-31")
+    assert "both orders fit" in one(["01-02-2024", "03-04-2024"])[2][0]

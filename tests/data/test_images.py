@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from torchatlas.data import check, open_dataset, prepare
-from torchatlas.engine.errors import DataError
+from torchatlas.engine.errors import DataError, UsageError
 
 
 @pytest.fixture
@@ -124,3 +124,95 @@ def test_images_too_large_for_memory_are_refused(folder, monkeypatch):
     monkeypatch.setattr("torchatlas.data.images.MOST_BYTES", 100)
     with pytest.raises(DataError, match=r"size=\(224, 224\)"):
         open_dataset(folder)
+
+
+@pytest.mark.parametrize("level", [0, 100, 300, 65535])
+def test_sixteen_bits_are_scaled_by_the_depth_and_not_by_the_picture(tmp_path, level):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.full((4, 4), level, np.uint16)).save(tmp_path / name / "0.png")
+    data = open_dataset(tmp_path)
+    assert (data.inputs == round(level / 257)).all()
+    dark = [f.message for f in check(data) if "16-bit" in f.message]
+    assert len(dark) == (level < 16384)
+
+
+def transparent(kind):
+    """A picture whose left half is clear and hides the colour (200, 10, 10), or the grey 10."""
+    if kind in ("RGBA", "LA"):
+        pixels = np.zeros((4, 6, len(kind)), np.uint8)
+        pixels[:, :3, 0] = 200
+        pixels[:, 3:, -1] = 255
+        return Image.fromarray(pixels, kind), {}
+    numbers = np.zeros((4, 6), np.uint8)
+    numbers[:, :3] = 1
+    if kind == "L":
+        return Image.fromarray(numbers * 77), {"transparency": 77}
+    image = Image.frombytes("P", (6, 4), numbers.tobytes())
+    image.putpalette([0, 0, 0, 200, 10, 10])
+    return image, {"transparency": 1}
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "L"])
+def test_white_is_put_behind_what_is_transparent(tmp_path, kind):
+    image, options = transparent(kind)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        image.save(tmp_path / name / "0.png", **options)
+    data = open_dataset(tmp_path)
+    assert data.inputs.shape[3] == (1 if kind[0] == "L" else 3)
+    assert (data.inputs[:, :, :3] == 255).all() and (data.inputs[:, :, 3:] == 0).all()
+    assert "2 images are transparent in parts: white is put behind" in data.notes
+
+
+def test_nothing_is_said_of_a_channel_that_hides_nothing(tmp_path, picture):
+    picture(tmp_path / "a" / "0.png", mode="RGBA")
+    picture(tmp_path / "b" / "0.png", mode="RGBA")
+    assert not [note for note in open_dataset(tmp_path).notes if "transparent" in note]
+
+
+def test_half_transparent_is_half_white(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("RGBA", (3, 3), (0, 100, 255, 51)).save(tmp_path / name / "0.png")
+    np.testing.assert_allclose(open_dataset(tmp_path).inputs[0, 0, 0], [204, 224, 255], atol=1)
+
+
+def test_print_colours_and_single_bits_are_right(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "print" / name).mkdir(parents=True)
+        Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "print" / name / "0.jpg", quality=100)
+        (tmp_path / "bits" / name).mkdir(parents=True)
+        Image.fromarray(np.eye(8) > 0).save(tmp_path / "bits" / name / "0.png")
+    np.testing.assert_allclose(open_dataset(tmp_path / "print").inputs[0, 4, 4], [255, 0, 0], atol=3)
+    assert (open_dataset(tmp_path / "bits").inputs[0, ..., 0] == np.eye(8) * 255).all()
+
+
+def test_columns_are_no_word_for_a_folder(folder):
+    with pytest.raises(UsageError, match=r"holds images.*leave out target, group"):
+        open_dataset(folder, target="kind", group="owner")
+    with pytest.raises(UsageError, match="height and a width"):
+        open_dataset(folder, size=(0, 4))
+    assert open_dataset(folder, size=4).inputs.shape[1:3] == (4, 4)
+
+
+def test_links_that_lead_back_are_not_followed(folder):
+    (folder / "cat" / "again").symlink_to(folder / "cat")
+    assert len(open_dataset(folder)) == 12
+
+
+def test_loose_images_are_told(folder, picture):
+    picture(folder / "loose.png")
+    assert [n for n in open_dataset(folder).notes if "in no class folder" in n and "loose.png" in n]
+
+
+def test_folders_of_parts_are_no_classes(tmp_path, picture):
+    for part, names in (("train", "xy"), ("val", "x")):
+        for name in names:
+            picture(tmp_path / part / name / "0.png")
+    data = open_dataset(tmp_path)
+    assert (data.classes, len(data.test)) == (("x", "y"), 0)
+    picture(tmp_path / "test" / "z" / "0.png")
+    with pytest.raises(DataError, match="none to learn from: z"):
+        prepare(open_dataset(tmp_path), seed=0)

@@ -1,6 +1,8 @@
+import numpy as np
+import pandas as pd
 import pytest
 
-from torchatlas.data.reading import did_you_mean, listed, read_bytes
+from torchatlas.data.reading import Reading, did_you_mean, listed, read_bytes, shown
 from torchatlas.engine.errors import DataError
 
 
@@ -23,3 +25,22 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
         read_bytes(tmp_path / "nowhere" / "x.csv")
     with pytest.raises(DataError, match="is a folder"):
         read_bytes(tmp_path)
+
+
+def test_cells_are_shown_as_one_writes_them():
+    cells = (
+        np.float64("inf"),
+        np.int64(3),
+        np.str_("a"),
+        2.5,
+        "b",
+        pd.Timestamp("2024-12-31"),
+        np.True_,
+        None,
+    )
+    written = ["inf", "3", "'a'", "2.5", "'b'", "2024-12-31 00:00:00", "True", "None"]
+    assert [shown(cell) for cell in cells] == written
+
+
+def test_a_target_said_twice_is_one():
+    assert Reading(target=["y", "z", "y"]).targets == ["y", "z"]

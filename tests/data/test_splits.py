@@ -123,3 +123,15 @@ def test_wrong_words_and_too_few_rows():
 def test_a_column_for_groups_decides_the_split(people):
     parts = split(open_dataset(people, group="city"), seed=0, valid=0)
     assert len(set(people["city"].iloc[parts.test]) & set(people["city"].iloc[parts.train])) == 0
+
+
+def test_group_and_time_together_are_refused_or_one_is_said():
+    data = table(40, group=np.arange(40) // 4, time=np.arange(40))
+    with pytest.raises(UsageError, match="leave one of them out, or say split=group or split=time"):
+        split(data, seed=0)
+    by_time = split(data, seed=0, way="time")
+    assert by_time.test.tolist() == [*range(32, 40)]
+    assert "the split is time: rows of one group may be in several parts" in by_time.notes
+    by_group = split(data, seed=0, way="group")
+    assert not set(data.group[by_group.test]) & set(data.group[by_group.train])
+    assert not any("several parts" in note for note in by_group.notes)

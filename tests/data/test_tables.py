@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from torchatlas.data import open_dataset
-from torchatlas.engine.errors import DataError
+from torchatlas.engine.errors import DataError, UsageError
 
 
 def write(tmp_path, text, name="t.csv"):
@@ -125,3 +125,37 @@ def test_parquet(tmp_path, people):
     assert data.inputs["age"].tolist() == people["age"].tolist()
     with pytest.raises(DataError, match="no readable Parquet file"):
         open_dataset(write(tmp_path, "a,b", "q.parquet"))
+
+
+def test_cells_that_hold_lists_are_named_before_anything_is_reckoned(people):
+    people["tags"] = [[i] for i in range(60)]
+    with pytest.raises(DataError, match=r"column 'tags' .* row 0 holds .*list.*drop=tags"):
+        open_dataset(people)
+    assert "tags" not in open_dataset(people, drop="tags").inputs
+    with pytest.raises(DataError, match="the target 'tags'"):
+        open_dataset(people, target="tags")
+
+
+def test_categories_as_target_are_classes():
+    frame = pd.DataFrame({"x": np.arange(60) ** 2, "c": pd.Categorical(np.arange(60) % 30)})
+    assert open_dataset(frame, target="c").task == "classification"
+    assert open_dataset(frame, target="c", task="regression").task == "regression"
+    assert open_dataset(frame.astype({"c": "Int64"}), target="c").target.dtype == np.int64
+
+
+def test_words_have_no_order_in_time(people):
+    people["when"] = [f"{i % 28 + 1} Jan 2024" for i in range(60)]
+    with pytest.raises(DataError, match="time column 'when' holds words such as '1 Jan 2024'"):
+        open_dataset(people, time="when")
+    with pytest.raises(UsageError, match="'y' is the target: rows cannot be kept together"):
+        open_dataset(people, group="y")
+
+
+def test_the_word_before_the_path_decides(tmp_path, people):
+    pytest.importorskip("pyarrow", reason="reading Parquet needs pyarrow")
+    people.to_parquet(tmp_path / "p.data")
+    assert len(open_dataset(f"parquet:{tmp_path / 'p.data'}")) == 60
+    with pytest.raises(DataError, match=r"no text file.*say parquet:"):
+        open_dataset(f"csv:{tmp_path / 'p.data'}")
+    with pytest.raises(DataError, match=r"no readable Parquet file; it looks like text.*say csv:"):
+        open_dataset(f"parquet:{write(tmp_path, 'a,y', 'p.csv')}")

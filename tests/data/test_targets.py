@@ -111,3 +111,31 @@ def test_a_class_is_one_however_its_number_is_stored():
         "True",
         "1.5",
     ]
+
+
+def test_several_text_targets_are_told_what_can_be_done():
+    words = pd.DataFrame({"a": ["u", "v"], "b": ["v", "u"]})
+    with pytest.raises(DataError, match=r"one target column, not a, b: choose one .* columns of 0 and 1"):
+        tell_task(words, "classification")
+    with pytest.raises(DataError, match=r"several targets must .* 'a' holds 'u'; choose one") as unsaid:
+        tell_task(words)
+    assert "task=classification" not in str(unsaid.value)
+    with pytest.raises(DataError, match="columns of 0 and 1, but column 'a' holds 'u'; write 1 where"):
+        tell_task(words, "multilabel")
+
+
+def test_a_task_that_was_said_is_tried_against_the_target():
+    with pytest.raises(DataError, match="dates"):
+        tell_task(pd.DataFrame({"day": pd.to_datetime(["2024-01-01"])}), "classification")
+    gap = pd.DataFrame({"a": pd.array([True, None], dtype="boolean"), "b": [0.0, 1.0]})
+    assert tell_task(gap) == "multilabel"
+    assert tell_task(gap, "regression") == "regression"
+
+
+def test_messages_show_plain_numbers():
+    with pytest.raises(DataError, match=r"'b' holds 7\.5;"):
+        tell_task(pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 7.5]}), "multilabel")
+    with pytest.raises(DataError, match="the class 3 in column"):
+        coder(np.array([1, 2]), "classification").encode(np.array([3]))
+    with pytest.raises(DataError, match="different lengths"):
+        as_frame([[1], [1, 2]])

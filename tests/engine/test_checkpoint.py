@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from torchatlas.engine import checkpoint
-from torchatlas.engine.checkpoint import Store, pack, read_state, replace_durably, unpack, write_state
+from torchatlas.engine.checkpoint import (
+    Store,
+    pack,
+    read_state,
+    replace_durably,
+    unpack,
+    unwritable,
+    write_state,
+)
 from torchatlas.engine.errors import AtlasError, DamagedCheckpoint
 
 STATE = {
@@ -125,3 +133,23 @@ def test_what_is_no_plain_file_is_never_replaced(tmp_path):
     replace_durably(tmp_path / "plain", b"a")
     replace_durably(tmp_path / "plain", b"b")
     assert (tmp_path / "plain").read_bytes() == b"b" and len(list(tmp_path.iterdir())) == 2
+
+
+def _error_of(write):
+    with pytest.raises(OSError) as caught:
+        write()
+    return caught.value
+
+
+def test_what_stands_in_the_way_of_a_file_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    made = _error_of((tmp_path / "file").mkdir)
+    assert f"{tmp_path / 'file'} is a file, not a folder" in unwritable(tmp_path / "file", made)
+    below = tmp_path / "file" / "run" / "a"
+    told = unwritable(below, _error_of(lambda: below.write_text("")))
+    assert str(below) in told and f"{tmp_path / 'file'} is a file, not a folder" in told
+    assert "it is a folder" in unwritable(tmp_path, _error_of(lambda: tmp_path.write_text("")))
+    lost = tmp_path / "no" / "deep" / "x.csv"
+    told = unwritable(lost, _error_of(lambda: lost.write_text("")))
+    assert f"there is no folder {tmp_path / 'no'}. Make it" in told
+    assert f"there is no folder {tmp_path / 'no'}" in unwritable(lost, OSError("as pandas says it"))

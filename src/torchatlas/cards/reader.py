@@ -124,8 +124,12 @@ def _aliases() -> dict[str, Card]:
 def find(name: str) -> Card:
     """The card of a method, by name or alias; "package.module:Thing" gives a card for one's own thing.
 
-    Raises `UnknownName` with the names that are near.
+    Raises `UnknownName` with the names that are near, TypeError for what is no text.
     """
+    if not isinstance(name, str):
+        known = getattr(name, "__atlas__", None)
+        hint = f"say {known!r}" if isinstance(known, str) else "say a text such as 'mlp', or 'module:Thing'"
+        raise TypeError(f"a method is found by its name, not by {name!r}: {hint}")
     if card := catalog().get(name) or _aliases().get(name):
         return card
     module, colon, thing = name.partition(":")
@@ -134,6 +138,10 @@ def find(name: str) -> Card:
 
         seen = look_up(name)
         return Card(name, "", "own", name, title=seen.doc.partition("\n")[0] if seen else "")
+    if "<" in thing:
+        raise UnknownName(
+            f"{name!r} was defined inside a function, where no name leads: define it in a module, at the top"
+        )
     if colon:
         raise UnknownName(f"{name!r} is not of the form package.module:Thing")
     hint = near(name, [*catalog(), *_aliases()]) or "; torchatlas list shows them all"

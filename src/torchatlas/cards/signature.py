@@ -63,6 +63,8 @@ def module_file(module: str) -> Path | None:
     if not found or not found.origin:
         return None
     path = Path(found.origin)
+    if path.suffix != ".py" or not path.is_file():  # frozen, built in or compiled
+        return None
     if found.submodule_search_locations is None:
         return None if rest else path
     path = path.parent.joinpath(*rest)

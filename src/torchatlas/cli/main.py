@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import NoReturn
+import warnings
+from typing import Any, NoReturn
 
 import click
 
@@ -28,7 +29,9 @@ for command in (
 def main() -> None:
     """Run a command; turn what the user can mend into one message and an exit status."""
     try:
-        status = app(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            status = app(standalone_mode=False)
         sys.stdout.flush()
         sys.exit(status)
     except click.ClickException as error:
@@ -48,10 +51,26 @@ def main() -> None:
     except Exception as error:
         from ..engine.errors import AtlasError, Interrupted, UsageError
 
+        if _too_large(error):
+            _fail(f"there is not enough memory for this: ask for less at a time ({_first_line(error)})", 1)
         if not isinstance(error, AtlasError):
             raise
         status = 130 if isinstance(error, Interrupted) else 2 if isinstance(error, UsageError) else 1
         _fail(str(error), status)
+
+
+def _note(message: Warning | str, *where: Any, **more: Any) -> None:
+    """A warning as one line, without the place in our source that raised it."""
+    print(f"note: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+
+
+def _too_large(error: Exception) -> bool:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool({"MemoryError", "OutOfMemoryError"} & names) or "can't allocate memory" in str(error)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _quiet() -> None:

@@ -23,7 +23,7 @@ time = click.option("--time", help="Column to split by time: the latest rows are
 epochs = click.option("--epochs", type=float, help="Passes over the training data.")
 steps = click.option("--steps", type=int, help="Steps, in place of epochs.")
 minutes = click.option("--minutes", type=float, help="Minutes per run, in place of epochs.")
-device = click.option("--device", help="cpu, cuda, mps or auto.")
+device = click.option("--device", help="cpu, cuda, cuda:0, mps or auto.")
 settings = click.option(
     "--set",
     "settings",

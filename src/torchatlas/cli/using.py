@@ -19,8 +19,12 @@ def evaluate(run: str, data: str, as_json: bool) -> None:
     from ..study.training.run import load
 
     scores = load(run).evaluate(data)
-    lines = "\n".join(f"{name:20} {value:.6g}" for name, value in scores.items())
-    click.echo(json.dumps(scores) if as_json else lines)
+    if as_json:
+        click.echo(json.dumps({name: value.as_json() for name, value in scores.items()}))
+        return
+    for name, value in scores.items():
+        click.echo(f"{name:20} {value:.6g}  ({value.low:.4g} to {value.high:.4g})")
+    click.echo("in brackets: 95 % intervals over these samples")
 
 
 @click.command(short_help="Predict new data.")
@@ -50,15 +54,20 @@ def predict(run: str, data: str, out: str) -> None:
 @click.argument("run")
 @click.option("--count", type=click.IntRange(min=1), default=16, show_default=True, help="How many.")
 @click.option("--seed", default=0, show_default=True, help="Draws the noise.")
-@click.option(
-    "--out", default="samples.png", show_default=True, help="A .png (images), .csv (tables) or .npz."
-)
-def sample(run: str, count: int, seed: int, out: str) -> None:
+@click.option("--out", help="A .png (images), .csv (tables) or .npz; samples.png or samples.csv by default.")
+def sample(run: str, count: int, seed: int, out: str | None) -> None:
     """Make new data with the generative model of the folder RUN."""
+    from ..engine.errors import UsageError
     from ..study.training.run import load
     from ..study.training.samples import write_samples
 
-    click.echo(f"{count} samples: {write_samples(load(run).sample(count, seed), Path(out))}")
+    path = Path(out or "samples")
+    if path.is_dir() and out:
+        raise UsageError(f"{path} is a folder: name a file with --out, as in {path / 'samples.png'}")
+    made = load(run).sample(count, seed)
+    if not path.suffix:
+        path = path.with_name(path.name + (".csv" if hasattr(made, "columns") else ".png"))
+    click.echo(f"{count} samples: {write_samples(made, path)}")
 
 
 @click.command(short_help="Write the HTML report of a run or comparison.")
@@ -81,9 +90,17 @@ def doctor(
     data: str | None, target: tuple[str, ...], task: str | None, settings: tuple[str, ...], as_json: bool
 ) -> None:
     """Say what is installed, which devices there are, and what is wrong with the data."""
+    from ..cards.reader import near
+    from ..engine.errors import UsageError
     from ..study.doctor import doctor as examine
+    from ..study.training.resolve import DATA_OPTIONS
 
-    found = examine(data, **o.gather(settings, target=target, task=task))
+    said = o.gather(settings, target=target, task=task)
+    for key in said:
+        if key not in DATA_OPTIONS:
+            known = ", ".join(DATA_OPTIONS)
+            raise UsageError(f"data has no option {key!r}{near(key, DATA_OPTIONS)}; it takes {known}")
+    found = examine(data, **said)
     click.echo(json.dumps(found.as_json(), indent=1) if as_json else found.text())
     if found.failed:
         raise click.exceptions.Exit(1)

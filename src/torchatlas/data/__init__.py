@@ -1,6 +1,7 @@
 """Data: opened from names, files, frames and arrays; checked, split and prepared for learners."""
 
 from .checks import check as check, check_split as check_split, row_hashes as row_hashes
+from .episodes import Episodes as Episodes
 from .named import NAMED as NAMED
 from .preparation import Preparation as Preparation
 from .prepared import Prepared as Prepared, prepare as prepare, refuse as refuse
@@ -15,4 +16,5 @@ from .spec import (
     Task as Task,
 )
 from .splits import Split as Split, split as split
+from .streams import Streams as Streams
 from .targets import TargetCoder as TargetCoder

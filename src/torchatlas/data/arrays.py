@@ -2,13 +2,17 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
-from ..engine.errors import DataError
+from ..engine.errors import DataError, UsageError
+from .columns import plain, refuse_objects, told_by_storage
+from .formats import looks_like, refuse_format
 from .reading import Reading, did_you_mean, listed, read_bytes
 from .spec import Dataset
 from .tables import from_frame
@@ -25,11 +29,17 @@ def from_arrays(parts: tuple[Any, ...], how: Reading, name: str = "arrays") -> D
     """
     if len(parts) not in (1, 2, 3):
         raise DataError(f"expected (X, y) or (X, y, weights), got a tuple of {len(parts)} things")
+    if how.targets:
+        raise UsageError(f"target={how.target!r} names a column: give the targets as the second of (X, y)")
     inputs, target, weight = (*parts, None, None)[:3]
     target = None if how.task == "none" else target
     if not isinstance(inputs, pd.DataFrame):
         inputs = _array(inputs, name)
     for what, part in (("targets", target), ("weights", weight)):
+        if part is not None and (
+            np.ndim(part) == 0 if hasattr(part, "ndim") else not hasattr(part, "__len__")
+        ):
+            raise DataError(f"the {what} of {name} are a {type(part).__name__}; give one value per row")
         if part is not None and len(part) != len(inputs):
             raise DataError(
                 f"{name} has {len(inputs):,} inputs but {len(part):,} {what}; they must be as many"
@@ -44,7 +54,7 @@ def from_arrays(parts: tuple[Any, ...], how: Reading, name: str = "arrays") -> D
 
 
 def _array(values: Any, name: str) -> np.ndarray[Any, Any]:
-    values = values.detach().cpu() if hasattr(values, "detach") else values
+    values = _dense(values)
     try:
         array = np.asarray(values)
     except ValueError:
@@ -56,10 +66,23 @@ def _array(values: Any, name: str) -> np.ndarray[Any, Any]:
     return array
 
 
+def _dense(values: Any) -> Any:
+    """Tensors, sparse matrices and masked arrays as what NumPy reads without loss."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), np.nan) if values.mask.any() else values.data
+    return values.toarray() if hasattr(values, "toarray") and not isinstance(values, pd.DataFrame) else values
+
+
 def _table(inputs: Any, target: Any, how: Reading, name: str) -> Dataset:
     if not isinstance(inputs, pd.DataFrame):
-        inputs = inputs[:, None] if inputs.ndim == 1 else inputs
-        inputs = pd.DataFrame(inputs, columns=[f"x{i}" for i in range(inputs.shape[1])])
+        if inputs.dtype.names:  # a structured array brings its names
+            inputs = pd.DataFrame(inputs)
+        else:
+            inputs = inputs[:, None] if inputs.ndim == 1 else inputs
+            inputs = pd.DataFrame(inputs, columns=[f"x{i}" for i in range(inputs.shape[1])])
     dataset = from_frame(
         inputs, Reading(task="none", group=how.group, time=how.time, drop=how.drop, missing=how.missing), name
     )
@@ -68,6 +91,7 @@ def _table(inputs: Any, target: Any, how: Reading, name: str) -> Dataset:
 
 def from_images(images: np.ndarray[Any, Any], target: Any, how: Reading, name: str) -> Dataset:
     """An image array as a dataset: channels last, bytes 0..255 or floats 0..1."""
+    how.refuse_columns(name, "has images, no columns")
     notes = []
     if images.ndim == 3:
         images = images[..., None]
@@ -102,16 +126,20 @@ def _brightness(images: np.ndarray[Any, Any], name: str) -> tuple[np.ndarray[Any
 def _with_target(dataset: Dataset, target: Any, how: Reading) -> Dataset:
     if target is None:
         return dataset
-    if hasattr(target, "detach"):
-        target = target.detach().cpu().numpy()
-    frame = as_frame(target)
-    dataset.task = tell_task(frame, how.task)
+    frame = as_frame(_dense(target))
+    refuse_objects(frame, "the target")
+    said = how.task or (told_by_storage(frame.iloc[:, 0]) if frame.shape[1] == 1 else None)
+    frame = pd.DataFrame({name: plain(frame[name]) for name in frame})
+    dataset.task = tell_task(frame, said)
     dataset.target = frame.iloc[:, 0] if frame.shape[1] == 1 else frame
     return dataset
 
 
 def _weights(weight: Any) -> np.ndarray[Any, Any]:
-    weights = np.asarray(weight, dtype=np.float64)
+    try:
+        weights = np.asarray(_dense(weight), dtype=np.float64)
+    except (ValueError, TypeError):
+        weights = np.zeros(0)
     if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
         raise DataError("sample weights must be one finite number of at least 0 per row, not all 0")
     return weights
@@ -119,19 +147,26 @@ def _weights(weight: Any) -> np.ndarray[Any, Any]:
 
 def open_npz(path: Path, how: Reading) -> Dataset:
     """An npz file with inputs and targets (x, y), or x_train, y_train, x_test, y_test."""
+    data = read_bytes(path)
+    if not data.startswith(b"PK") and looks_like(data):
+        raise DataError(refuse_format(path, data, "no npz file"))
     try:
-        with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as file:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
             found = {key.lower(): file[key] for key in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         if "allow_pickle" in str(error):
             raise DataError(f"{path} holds Python objects, which are not read; save plain arrays") from None
-        raise DataError(f"{path} is no readable npz file: {error}") from None
+        raise DataError(f"{path} is no readable npz file: {error}; write it again by np.savez") from None
+    if not found:
+        raise DataError(refuse_format(path, data, "an npz file without any array"))
     if "x_train" in found and "x_test" in found:
         return _official(found, how, path)
     inputs = _pick(found, INPUTS, path, "inputs")
     if how.target is not None and str(how.targets[0]).lower() not in found:
         hint = did_you_mean(how.targets[0], found)
         raise DataError(f"{path} has no array {how.targets[0]!r}{hint} (arrays: {listed(found)})")
+    if len(how.targets) > 1:
+        raise UsageError(f"{path} has one array of targets: say one of {listed(how.targets)}")
     wanted = tuple(t.lower() for t in how.targets) or TARGETS
     target = None if how.task == "none" else _pick(found, wanted, path, "targets")
     return from_arrays((inputs, target), _plain(how), path.name)
@@ -159,4 +194,4 @@ def _official(found: dict[str, Any], how: Reading, path: Path) -> Dataset:
 
 
 def _plain(how: Reading) -> Reading:
-    return Reading(task=how.task)
+    return replace(how, target=None)

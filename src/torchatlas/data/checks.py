@@ -7,10 +7,28 @@ import numpy as np
 import pandas as pd
 
 from .columns import as_numbers, is_number, is_text, stray
-from .reading import listed
+from .reading import listed, shown
 from .spec import Dataset, Finding, Severity
 from .targets import as_frame, label
 
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mai|okt|dez)[a-z]*"
+_DATES = (
+    r"\d{4}[-./]\d{1,2}[-./]\d{1,2}",
+    r"\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})",
+    rf"\d{{1,2}}[-. ]*{_MONTH}[-., ]+\d{{2,4}}",
+    rf"{_MONTH}[. ]+\d{{1,2}}(?:st|nd|rd|th)?,? \d{{2,4}}",
+)
+_SIGNED = (r"[$€£¥] ?\d[\d.,]*", r"\d[\d.,]* ?[$€£¥%]", r"\d{1,3}(?:[ '’\u00a0\u202f]\d{3})+(?:[.,]\d+)?")
+ALMOST = (  # words that are nearly something else; what, and the cure
+    (
+        rf"(?i)(?:[a-z]{{3,9}}, )?(?:{'|'.join(_DATES)})(?:[T ,].*)?",
+        "dates",
+        "write all of them as 2024-12-31",
+    ),
+    (r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[apAP]\.?[mM]\.?)?", "times of day", "write them as hours, such as 18.5"),
+    (rf"[-+]?(?:{'|'.join(_SIGNED)})", "numbers", "write them without signs and spaces"),
+)
+LARGEST = 1e150  # the square of a larger number is no finite number
 Rows = np.ndarray[Any, Any]
 
 
@@ -76,6 +94,12 @@ def _cells(dataset: Dataset, frame: pd.DataFrame, role: str) -> list[Finding]:
                 place = dataset.place(int(rows[0]))
                 text = f"{role} {name!r} is infinite in {place}{_more(len(rows))}; correct or empty the cell"
                 found.append(Finding("error", text))
+            sizes = column.astype(np.float64).abs()
+            rows = np.flatnonzero(np.isfinite(sizes) & (sizes > LARGEST))
+            if len(rows):
+                place, cell = dataset.place(int(rows[0])), shown(column.iloc[rows[0]])
+                text = f"{role} {name!r} is {cell} in {place}{_more(len(rows))}: too large to reckon with"
+                found.append(Finding("error", f"{text}; correct or empty the cell"))
         for row in (odd := stray(column))[:1]:
             place = dataset.place(row) + _more(len(odd))
             text = (
@@ -100,6 +124,7 @@ def _table(dataset: Dataset) -> list[Finding]:
     if len(constant):
         text = f"columns with one value only: {listed(constant)}; they say nothing and are left out"
         found.append(Finding("warning", text))
+    found += _almost(frame)
     ids = [c for c in frame.columns if _identifies(frame[c], int(distinct.loc[c]))]
     if ids:
         text = f"columns that seem to number or name the rows: {listed(ids)}; leave them out with drop=..."
@@ -108,6 +133,23 @@ def _table(dataset: Dataset) -> list[Finding]:
     if len(gaps):
         shares = listed(f"{name} {share:.1%}" for name, share in gaps.items())
         found.append(Finding("note", f"missing cells: {shares}; numbers are filled with the median"))
+    return found
+
+
+def _almost(frame: pd.DataFrame) -> list[Finding]:
+    """Warnings of words that a person would read as dates or numbers."""
+    found = []
+    for name in frame:
+        if not is_text(frame[name]):
+            continue
+        texts = frame[name].dropna().astype(str).str.strip()
+        for form, what, cure in ALMOST:
+            if len(texts) and texts.str.fullmatch(form).mean() >= 0.95:
+                text = (
+                    f"column {name!r} is taken as words, though it seems to hold {what} ({texts.iloc[0]!r})"
+                )
+                found.append(Finding("warning", f"{text}; {cure}"))
+                break
     return found
 
 
@@ -157,6 +199,7 @@ def _target(dataset: Dataset) -> list[Finding]:
             found.append(Finding("error", text))
     if dataset.task == "classification":
         return found + _classes(dataset, frame.iloc[:, 0].dropna())
+    found += _perhaps_classes(dataset, frame)
     for name in frame:
         if frame[name].nunique() == 1:
             value = frame[name].dropna().iloc[0]
@@ -164,6 +207,23 @@ def _target(dataset: Dataset) -> list[Finding]:
             text = f"the target {name!r} is {value} in every row: there is nothing to learn"
             found.append(Finding(severity, text))
     return found
+
+
+def _perhaps_classes(dataset: Dataset, frame: pd.DataFrame) -> list[Finding]:
+    """What a target that is not learned as classes may have been meant as."""
+    if dataset.task == "multilabel" and frame.shape[1] > 1:
+        hits = frame.astype(float).sum(axis=1)
+        if (hits == 1).all():
+            text = "each row has exactly one of the labels; if they are classes, give the class of each row"
+            return [Finding("warning", f"{text} in one column (argmax)")]
+    if dataset.task != "regression" or frame.shape[1] > 1 or not is_number(frame.iloc[:, 0]):
+        return []
+    known = frame.iloc[:, 0].dropna()
+    few = known.nunique() <= 20 and known.nunique() < len(known) / 2
+    if few and bool((known % 1 == 0).all()):
+        text = f"the target {frame.columns[0]!r} has only {known.nunique()} different whole numbers and is "
+        return [Finding("note", f"{text}learned as a number; if they are classes, say task=classification")]
+    return []
 
 
 def _classes(dataset: Dataset, column: pd.Series) -> list[Finding]:

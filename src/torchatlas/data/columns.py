@@ -7,15 +7,20 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from .reading import listed
+from ..engine.errors import DataError
+from .reading import listed, shown
 
 Kind = Literal["number", "boolean", "date", "category"]
 
 DATES = (  # tried in this order; the first that fits every cell is taken
     "ISO8601",
-    *(f"{day}{time}" for day in ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y")
+    *(f"{day}{time}" for day in ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y")
       for time in ("", " %H:%M", " %H:%M:%S")),
 )  # fmt: skip
+_SIMPLE = {
+    *("string", "boolean", "integer", "floating", "mixed-integer-float", "decimal", "empty", "interval"),
+    *("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period"),
+}  # what pandas calls a column of one harmless type
 _DATE_LIKE = r"^\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[ T]|\s*$)"
 
 
@@ -108,11 +113,11 @@ def typed(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str], list[str]]
     unsure: list[str] = []
     for name in frame.columns:
         column = plain(frame[name])
-        if is_text(column):
+        if is_text(column) and not _coded(frame[name]):
             column, form = _read_text(column)
             if form:
                 formats[name] = form
-                ambiguous = form.startswith("%m/") and parse_dates(
+                ambiguous = form.startswith("%m") and parse_dates(
                     frame[name], "%d" + form[2:].replace("%d", "%m")
                 )
                 unsure += [name] * bool(ambiguous)
@@ -127,19 +132,65 @@ def typed(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str], list[str]]
 
 
 def plain(column: pd.Series) -> pd.Series:
-    """Nullable, time-zoned and complex storage as the plain NumPy kinds; words as Python objects."""
-    kind = kind_of(column)
-    if kind == "number" and types.is_timedelta64_dtype(column.dtype):
-        return column.dt.total_seconds()
-    if kind == "number" and not isinstance(column.dtype, np.dtype):
-        return column.astype(np.float64)
-    if kind == "date":
-        return column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
+    """Nullable, time-zoned and foreign storage as the plain NumPy kinds; words as Python objects."""
+    if isinstance(column.dtype, pd.ArrowDtype) and kind_of(column) != "number":
+        column = column.astype(object).where(column.notna(), None)
+    if column.dtype == object:
+        column = column.infer_objects()
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
     if types.is_timedelta64_dtype(column.dtype):
         return column.dt.total_seconds()
+    kind = kind_of(column)
+    if kind == "number" and (not isinstance(column.dtype, np.dtype) or column.dtype == np.longdouble):
+        whole = types.is_integer_dtype(column.dtype) and not column.isna().any()
+        return column.astype(np.int64 if whole else np.float64)
+    if kind == "date":
+        return column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
     if kind == "category":
         return column.astype(object).where(column.notna(), np.nan)
     return column
+
+
+def told_by_storage(column: pd.Series) -> str | None:
+    """The task that a target's storage tells: pandas' categories are classes, whatever their values."""
+    return "classification" if isinstance(column.dtype, pd.CategoricalDtype) else None
+
+
+def _coded(column: pd.Series) -> bool:
+    """Whether a column holds numbers that were declared to be categories."""
+    dtype = column.dtype
+    return isinstance(dtype, pd.CategoricalDtype) and types.is_numeric_dtype(dtype.categories.dtype)
+
+
+def refuse_objects(frame: pd.DataFrame, role: str = "column") -> None:
+    """Raise a DataError for the first cell that is neither a number, a word, a date nor yes/no."""
+    for name in frame.columns:
+        column = frame[name]
+        if types.is_complex_dtype(column.dtype):
+            _refuse_cell(f"{role} {str(name)!r}", str(name), 0, column.iloc[0])
+        if not is_text(column) or types.infer_dtype(column, skipna=True) in _SIMPLE:
+            continue
+        for row, cell in enumerate(column):
+            if types.is_list_like(cell) or isinstance(cell, bytes | bytearray | memoryview | complex):
+                _refuse_cell(f"{role} {str(name)!r}", str(name), row, cell)
+
+
+def _refuse_cell(where: str, name: str, row: int, cell: object) -> None:
+    if isinstance(cell, bytes | bytearray | memoryview):
+        cure = "turn it into text (bytes have .decode('utf-8'))"
+    elif isinstance(cell, complex | np.complexfloating):
+        cure = "make two columns of it, its real and its imaginary part"
+    else:
+        cure = "spread it over several columns"
+    if where.startswith("column"):
+        cure += f", or leave it out with drop={name}"
+    text = shown(cell).replace("\n", " ")
+    text = text if len(text) <= 40 else f"{text[:37]}..."
+    raise DataError(
+        f"{where} must hold one number, word or date per cell, but row {row} holds {text} "
+        f"({type(cell).__name__}); {cure}"
+    )
 
 
 def _read_text(column: pd.Series) -> tuple[pd.Series, str]:

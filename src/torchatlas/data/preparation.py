@@ -1,7 +1,6 @@
 """What was learned from the training part: raw inputs to model inputs, and model outputs back to words."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -12,15 +11,18 @@ import torch
 from torch import Tensor
 
 from ..engine.errors import DataError
+from .experience import ObservationEncoder
 from .images import is_image, open_folder
 from .preprocessing import ImageEncoder, TableEncoder
 from .reading import Reading, listed
 from .sources import open_dataset
-from .spec import Dataset, Spec
+from .spec import Dataset, Part, Spec
 from .tables import read_table, without_words
 from .targets import TargetCoder
+from .text import TextEncoder
 
 FORMAT = 1
+Encoder = TableEncoder | ImageEncoder | TextEncoder | ObservationEncoder
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Preparation:
     """
 
     spec: Spec
-    encoder: TableEncoder | ImageEncoder
+    encoder: Encoder
     coder: TargetCoder
     dtype: torch.dtype = torch.float32
     missing: tuple[str, ...] = ()  # words that mean "no value" in the cells of a table
@@ -44,6 +46,16 @@ class Preparation:
         """Raw targets -> what the loss takes: class numbers, standardised values or 0/1 labels."""
         return self.coder.encode(values, self.dtype)
 
+    def part(self, dataset: Dataset) -> Part:
+        """New data as a learner takes it; targets where the data has them."""
+        if isinstance(self.encoder, TextEncoder):
+            return Part(*self.encoder.windows(np.asarray(dataset.inputs)))
+        if isinstance(self.encoder, ObservationEncoder):
+            return Part(torch.from_numpy(np.asarray(dataset.inputs)), None, np.arange(len(dataset)))
+        x = self.encode(dataset.inputs)
+        y = None if dataset.target is None or self.coder.task == "none" else self.target(dataset.target)
+        return Part(x, y, np.arange(len(x)))
+
     def decode(self, predictions: Any) -> pd.DataFrame:
         """Model outputs (n, outputs) -> a table: class and probabilities, or values in their unit."""
         return self.coder.decode(predictions)
@@ -52,11 +64,18 @@ class Preparation:
         """Model inputs or samples -> pictures of bytes (n, height, width, channels), or a table."""
         return self.encoder.restore(x)
 
-    def read(self, source: Any) -> Dataset:
-        """New data with the columns or image size that this was fitted on, and targets if it has them."""
+    def read(self, source: Any, separator: str | None = None, encoding: str | None = None) -> Dataset:
+        """New data with the columns or image size that this was fitted on, and targets if it has them.
+
+        `separator` and `encoding` are those of the training data's file, where they were said.
+        """
         if isinstance(self.encoder, ImageEncoder):
             return self._read_images(source)
-        raw, line, name, notes = _raw_frame(source, self.missing)
+        if not isinstance(self.encoder, TableEncoder):
+            return _open_any(source)
+        raw, line, name, notes = _raw_frame(
+            source, Reading(missing=self.missing, separator=separator, encoding=encoding)
+        )
         if raw is None:
             return _open_any(source)
         frame = raw.set_axis([str(c).strip() for c in raw.columns], axis=1).reset_index(drop=True)
@@ -126,9 +145,14 @@ def _tuples(state: dict[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
 
 
-def _encoder(spec: Spec, state: dict[str, Any], folder: Path) -> TableEncoder | ImageEncoder:
-    if spec.modality == "image":
-        return ImageEncoder.from_json(state)
+def _encoder(spec: Spec, state: dict[str, Any], folder: Path) -> Encoder:
+    match spec.modality:
+        case "image":
+            return ImageEncoder.from_json(state)
+        case "text":
+            return TextEncoder.from_json(state)
+        case "environment":
+            return ObservationEncoder.from_json(state)
     import skops.io
 
     data = (folder / "transformers.skops").read_bytes()
@@ -148,14 +172,14 @@ def _open_any(source: Any) -> Dataset:
         return open_dataset(source, task="none")
 
 
-def _raw_frame(source: Any, missing: Sequence[str]) -> tuple[pd.DataFrame | None, int | None, str, list[str]]:
+def _raw_frame(source: Any, how: Reading) -> tuple[pd.DataFrame | None, int | None, str, list[str]]:
     """A frame or a table file as it is, where the source is one."""
     if isinstance(source, pd.DataFrame):
-        return without_words(source, missing), None, "table", []
+        return without_words(source, how.missing), None, "table", []
     words = str(source) if isinstance(source, str | Path) else ""
     prefix, _, rest = words.partition(":")
     path = Path(rest if prefix in ("csv", "parquet") else words).expanduser()
     if prefix in ("csv", "parquet") or path.name.endswith((".csv", ".tsv", ".csv.gz", ".parquet", ".pq")):
-        frame, notes, line = read_table(path, Reading(missing=missing))
-        return without_words(frame, missing), line, path.name, notes
+        table = read_table(path, how, prefix if prefix in ("csv", "parquet") else "")
+        return without_words(table.frame, how.missing), table.line, path.name, table.notes
     return None, None, "", []

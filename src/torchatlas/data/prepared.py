@@ -1,7 +1,7 @@
 """Preparing data: checked, split, fitted on the training part and ready for a learner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,15 @@ import torch
 
 from ..engine.errors import DataError, UsageError
 from .checks import check, check_split
+from .experience import ObservationEncoder, make
+from .experience.environments import names_of
 from .preparation import Preparation
 from .preprocessing import ImageEncoder, TableEncoder
 from .reading import did_you_mean, listed
 from .spec import Dataset, Finding, Part, Spec
-from .splits import split as draw_split
+from .splits import Split, balanced_rows, split as draw_split
 from .targets import TargetCoder
+from .text import TextEncoder
 
 SCALINGS = ("standard", "unit", "symmetric")
 
@@ -31,6 +34,7 @@ class Prepared:
     preparation: Preparation
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    unlabelled: Part | None = None  # all training rows without targets, where only some may show theirs
 
 
 def prepare(
@@ -44,13 +48,21 @@ def prepare(
     valid: float = 0.15,
     split: str = "auto",
     fold: tuple[int, int] | None = None,
+    labels: int | None = None,
+    context: int | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Prepared:
     """Check, split, fit on the training part and encode; data with errors is refused with all of them.
 
     `test` is a share of all rows (an official test part stays as it is), `valid` of those left. Images are
-    resized to `input_size`, which `wanted_by` asks for. See `splits.split` for `split` and `fold`.
+    resized to `input_size`, which `wanted_by` asks for; text is cut into windows of `context`. See
+    `splits.split` for `split` and `fold`. `labels` keeps the targets of so many training rows, as many of
+    each class as can be; all rows are then in `unlabelled`.
     """
+    if dataset.modality == "text":
+        return _text(dataset, valid, context, wanted_by)
+    if dataset.modality == "environment":
+        return _environment(dataset, dtype)
     if scaling not in SCALINGS:
         raise UsageError(
             f"there is no scaling {scaling!r}{did_you_mean(scaling, SCALINGS)} ({listed(SCALINGS)})"
@@ -62,7 +74,10 @@ def prepare(
     notes += _encoder_notes(dataset, encoder, wanted_by)
     coder = TargetCoder.fit(dataset, parts.train)
     make = _Maker(dataset, encoder, coder, dtype)
-    train = make.part(parts.train)
+    shown = parts.train if labels is None else balanced_rows(dataset, parts.train, labels, seed)
+    unlabelled = None if labels is None else replace(make.part(parts.train), y=None)
+    notes += _label_notes(len(shown), parts) if labels is not None else []
+    train = make.part(shown)
     spec = Spec(
         dataset.modality,
         encoder.shape,
@@ -77,7 +92,53 @@ def prepare(
             findings += check_split(dataset, parts.train, rows, name)
     valid_part, test_part = (make.part(rows) if len(rows) else None for rows in (parts.valid, parts.test))
     preparation = Preparation(spec, encoder, coder, dtype, tuple(dataset.missing))
-    return Prepared(spec, train, valid_part, test_part, preparation, notes, findings)
+    return Prepared(spec, train, valid_part, test_part, preparation, notes, findings, unlabelled)
+
+
+def _text(dataset: Dataset, valid: float, context: int | None, wanted_by: str) -> Prepared:
+    """Text is split by place: training, validation, test."""
+    if context is None:
+        raise UsageError(f"{wanted_by} does not read text; gpt and lstm do")
+    codes, first = np.asarray(dataset.inputs), int(np.min(dataset.test))
+    cut = first - round(valid * first)
+    encoder = TextEncoder.fit(codes[:cut], context)
+
+    def part(start: int, end: int) -> Part:
+        x, y, places = encoder.windows(codes[start:end])
+        return Part(x, y, start + places)
+
+    spec = Spec("text", encoder.shape, "language", len(encoder.vocabulary), tuple(encoder.vocabulary))
+    preparation = Preparation(spec, encoder, TargetCoder("none", (), ()))
+    unknown = int((encoder.ids(codes[cut:]) == 0).sum())
+    notes = [f"{unknown:,} characters outside the training part do not occur in it"] if unknown else []
+    valid_part = part(cut, first) if cut < first else None
+    return Prepared(
+        spec, part(0, cut), valid_part, part(first, len(codes)), preparation, [*dataset.notes, *notes]
+    )
+
+
+def _environment(dataset: Dataset, dtype: torch.dtype) -> Prepared:
+    """No rows to train on: they are lived through. Validation and test are episodes, by their seeds."""
+    name = dataset.name.partition(":")[2]
+    environment = make(name)
+    encoder = ObservationEncoder.of(name, environment)
+    environment.close()
+    seeds, first = np.asarray(dataset.inputs), int(np.min(dataset.test))
+    cuts = np.split(np.arange(len(seeds)), [0, first])
+    train, valid, test = (Part(torch.from_numpy(seeds[rows]), None, rows) for rows in cuts)
+    classes = names_of(encoder.actions)
+    spec = Spec("environment", encoder.shape, "control", encoder.actions, tuple(classes), environment=name)
+    preparation = Preparation(spec, encoder, TargetCoder("none", (), ()), dtype)
+    return Prepared(spec, train, valid, test, preparation, list(dataset.notes))
+
+
+def _label_notes(shown: int, parts: Split) -> list[str]:
+    """What the reader of a report must know where only some training rows show their targets."""
+    more = [f"validation uses {len(parts.valid):,} further targets; --valid 0 does without"]
+    return [
+        f"{shown:,} of {len(parts.train):,} training rows show their targets",
+        *more * (len(parts.valid) > 0),
+    ]
 
 
 def _fitted(

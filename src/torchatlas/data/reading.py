@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
-from ..engine.errors import DataError
+import numpy as np
+
+from ..engine.errors import DataError, UsageError
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,22 @@ class Reading:
     size: tuple[int, int] | None = None  # images: (height, width) to resize to while reading
     separator: str | None = None
     encoding: str | None = None
-    missing: Sequence[str] = ()  # CSV: further words that mean "no value", such as "?"
+    missing: Sequence[str] = ()  # further words that mean "no value"; with "" those said are the only ones
 
     @property
     def targets(self) -> list[str]:
         """The names of the target columns, as a list."""
         if self.target is None:
             return []
-        return [self.target] if isinstance(self.target, str) else [str(name) for name in self.target]
+        names = [self.target] if isinstance(self.target, str) else [str(name) for name in self.target]
+        return list(dict.fromkeys(names))
+
+    def refuse_columns(self, name: str, why: str, *, target: bool = False) -> None:
+        """Raise a UsageError where a column is said of data that has none."""
+        said = {"target": self.target if target else None, "group": self.group, "time": self.time}
+        words = [word for word, value in {**said, "drop": self.drop or None}.items() if value is not None]
+        if words:
+            raise UsageError(f"{name} {why}; leave out {listed(words)}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -43,6 +54,12 @@ def listed(names: Iterable[object], most: int = 10) -> str:
     every = [str(name) for name in names]
     more = f" and {len(every) - most:,} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
+
+
+def shown(value: object) -> str:
+    """A cell as one would write it: 'text' in quotes, numbers and dates without the names of their types."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return str(value) if isinstance(value, date) else repr(value)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -14,25 +14,26 @@ class Resident:
     """Batches of a part in an order that is a function of (seed, epoch).
 
     All turns of a step get the same batch. The last batch of an epoch may be short. A batch size of at least
-    the number of rows gives the whole part, uncopied and in its own order.
+    the number of rows gives the whole part, uncopied and in its own order. With a sampler, its `order(epoch)`
+    says which rows an epoch has; without one it has each row once.
     """
 
     draws = False  # the order has a generator of its own
 
-    def __init__(self, part: Part, batch_size: int, seed: int, device: Any = "cpu"):
+    def __init__(self, part: Part, batch_size: int, seed: int, device: Any = "cpu", sampler: Any = None):
         if batch_size < 1 or not len(part):
             raise UsageError(
                 f"cannot make batches of {batch_size} from {len(part)} rows; both must be at least 1"
             )
         self.tensors = part.to(device).tensors()
-        self.seed, self.device, self.rows = seed, device, len(part)
+        self.seed, self.device, self.rows, self.sampler = seed, device, len(part), sampler
         self.batch_size = min(batch_size, self.rows)
         self.steps_per_epoch = -(-self.rows // self.batch_size)
         self._epoch, self._chunks = -1, ()  # type: tuple[int, tuple[Tensor, ...]]
 
     def batch(self, step: int, turn: int = 0, learner: Any = None) -> tuple[Tensor, ...]:
         """The batch of a step: inputs, then targets and weights where there are any."""
-        if self.steps_per_epoch == 1:
+        if self.steps_per_epoch == 1 and self.sampler is None:
             return self.tensors
         epoch, place = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
@@ -43,6 +44,8 @@ class Resident:
 
     def order(self, epoch: int) -> Tensor:
         """The rows in the order of an epoch."""
+        if self.sampler is not None:
+            return self.sampler.order(epoch)
         return torch.randperm(self.rows, generator=generator(self.seed, "order", epoch))
 
     def state_dict(self) -> dict[str, Any]:

@@ -12,14 +12,22 @@ import pandas as pd
 
 from ..engine.errors import DataError, UsageError
 from .arrays import from_arrays, open_npz
+from .experience import open_environment
 from .images import is_image, open_folder
 from .named import NAMED, open_named
 from .reading import Reading, did_you_mean, missing_path
 from .spec import Dataset
-from .tables import from_frame, open_table
+from .tables import from_frame, open_csv, open_parquet
 from .targets import as_frame, refuse_unknown, tell_task
+from .text import open_text
 
-OPENERS = {"folder": open_folder, "csv": open_table, "parquet": open_table, "npz": open_npz}
+OPENERS = {
+    "folder": open_folder,
+    "csv": open_csv,
+    "parquet": open_parquet,
+    "npz": open_npz,
+    "text": open_text,
+}
 SUFFIXES = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -39,23 +47,28 @@ def open_dataset(
     time: str | None = None,
     drop: Sequence[str] = (),
     skip_broken: bool = False,
-    size: tuple[int, int] | None = None,
+    size: int | tuple[int, int] | None = None,
     separator: str | None = None,
     encoding: str | None = None,
     missing: Sequence[str] = (),
 ) -> Dataset:
     """Data as it is: nothing is split, fitted or scaled yet.
 
-    `source` is a set's name ("digits"), "folder:PATH", "csv:PATH", "parquet:PATH", "npz:PATH", a path whose
+    `source` is a set's name ("digits"), "folder:PATH", "csv:PATH", "parquet:PATH", "npz:PATH", "text:PATH",
+    "gym:NAME", a path whose
     suffix tells, a DataFrame, an (X, y) or (X, y, weights) tuple, an array, or a Dataset. `task` says
     classification, regression, multilabel or none where the target alone does not; `group` and `time` name
-    columns that order the splits; `drop` names columns to leave out.
+    columns that order the splits; `drop` names columns to leave out. `missing` holds words that mean "no
+    value" beside those that pandas knows (NA, None, null …); with "" among them they are the only ones.
     """
     refuse_unknown(task)
     drop = [drop] if isinstance(drop, str) else [str(name) for name in drop]
     missing = [str(missing)] if np.isscalar(missing) else [str(word) for word in missing]
     if target is not None:
         target = str(target) if np.isscalar(target) else [str(name) for name in target]
+    size = (size, size) if isinstance(size, int) else size
+    if size is not None and (len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size)):
+        raise UsageError(f"size={size!r} must be a height and a width in pixels, such as (224, 224)")
     how = Reading(target, task, group, time, drop, skip_broken, size, separator, encoding, missing)
     if isinstance(source, Dataset):
         return _again(source, how)
@@ -81,7 +94,9 @@ def _open_words(source: str, how: Reading) -> Dataset:
         return _chosen(open_named(name), how)
     prefix, colon, rest = source.partition(":")
     if colon and len(prefix) > 1 and re.fullmatch("[a-z]+", prefix):
-        if prefix not in OPENERS:
+        if prefix == "gym" and rest:
+            return open_environment(rest)
+        if prefix not in (*OPENERS, "gym"):
             raise UsageError(f"there is no data source {prefix + ':'!r}{_hint(prefix)} ({_every()})")
         if not rest:
             raise UsageError(f"say which path after {source!r}: {source}PATH")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-Task = Literal["classification", "regression", "multilabel", "none"]
-Modality = Literal["table", "image"]
+Task = Literal["classification", "regression", "multilabel", "language", "control", "none"]
+Modality = Literal["table", "image", "text", "environment"]
 Severity = Literal["error", "warning", "note"]
 
 
@@ -30,7 +30,8 @@ class Spec:
 
     `classes` holds the class names (classification), label names (multilabel) or target names (regression);
     `outputs` is their number; regression with several outputs is multi-output. `shape` is one input, without
-    the batch: (features,) for a table, (channels, height, width) for images.
+    the batch: (features,) for a table, (channels, height, width) for images, (context,) for windows of text,
+    an observation's for an environment. Language: `classes` are the vocabulary. Control: the actions.
     """
 
     modality: Modality
@@ -40,15 +41,17 @@ class Spec:
     classes: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()  # training samples per class
     scaling: str = "standard"
+    environment: str = ""  # Gymnasium's name of the environment
 
 
 @dataclass
 class Dataset:
     """Raw data, as it was read: nothing is fitted, scaled or split.
 
-    `inputs`: a DataFrame (tables) or array (n, height, width, channels) (images: uint8, or floats up to
-    `maximum`). `target`: (n,) or (n, k) values as read (names, numbers); None where there is no target.
-    `test`: row numbers of an official test part, empty where there is none.
+    `inputs`: a DataFrame (tables); an array (n, height, width, channels) (images: uint8, or floats up to
+    `maximum`), (n,) character numbers (text) or (n,) seeds of episodes (environments). `target`: (n,) or
+    (n, k) values as read (names, numbers); None where there is no target. `test`: row numbers of an official
+    test part, empty where there is none.
     """
 
     name: str
@@ -83,8 +86,8 @@ class Dataset:
 class Part:
     """One part of prepared data: tensors on one device, and the raw rows they came from."""
 
-    x: Tensor  # (n, *spec.shape) float
-    y: Tensor | None  # (n,) long, (n, k) float (regression, standardised; multilabel, 0 or 1)
+    x: Tensor  # (n, *spec.shape): floats; text: numbers of characters; environments: seeds of episodes, (n,)
+    y: Tensor | None  # (n,) long, (n, k) float (regression, standardised; multilabel, 0 or 1); text: as x
     rows: np.ndarray[Any, Any]
     weight: Tensor | None = None  # (n,)
 

@@ -11,7 +11,7 @@ from .reading import did_you_mean
 from .spec import Dataset
 from .targets import as_frame
 
-WAYS = ("auto", "random", "stratified", "group", "time")
+WAYS = ("auto", "random", "stratified", "classes", "group", "time")
 Rows = np.ndarray[Any, Any]
 
 
@@ -37,13 +37,16 @@ def split(
     """Draw the parts: `test` is a share of all rows, `valid` a share of those left (0: no such part).
 
     "auto" is by group or by time where the data names a column for it, else random. "random" gives every part
-    the same share of each class where there are classes; "stratified" insists on classes. An official test
+    the same share of each class where there are classes; "stratified" insists on classes; "classes" keeps
+    each class whole, so that validation and test show classes that training did not. An official test
     part stays as it is. `fold=(k, of)` makes the test part fold k of `of` (k from 0) of a partition that
     depends on the seed alone.
     """
     way = _way(dataset, way)
     _refuse_shares(test, valid)
     notes: list[str] = []
+    if dataset.group is not None and way not in ("group", "classes"):
+        notes.append(f"the split is {way}: rows of one group may be in several parts")
     rows = np.arange(len(dataset))
     draw = _Draw(dataset, way, seed, notes)
     if fold is not None:
@@ -63,16 +66,39 @@ def split(
     return Split(train, validated, tested, notes)
 
 
+def balanced_rows(dataset: Dataset, rows: Rows, count: int, seed: int) -> Rows:
+    """`count` of the rows, as many of each class as can be, drawn by the seed."""
+    if not 0 < count <= len(rows):
+        raise UsageError(f"labels={count}: the training part has {len(rows):,} rows")
+    draw = np.random.default_rng(key_seed(seed, "labels"))
+    classes = np.zeros(len(rows), dtype=np.int64)
+    if dataset.task == "classification":
+        classes = as_frame(dataset.target).iloc[rows, 0].factorize()[0]
+    shuffled = draw.permutation(len(rows))
+    turn = np.empty(len(rows), dtype=np.int64)  # the first of each class, then the second of each …
+    for c in np.unique(classes):
+        mine = shuffled[classes[shuffled] == c]
+        turn[mine] = np.arange(len(mine))
+    order = shuffled[np.argsort(turn[shuffled], kind="stable")]
+    taken: Rows = np.sort(rows[order[:count]])
+    return taken
+
+
 def _way(dataset: Dataset, way: str) -> str:
     if way not in WAYS:
         raise UsageError(f"there is no split {way!r}{did_you_mean(way, WAYS)} (splits: {', '.join(WAYS)})")
+    if way == "auto" and dataset.group is not None and dataset.time is not None:
+        raise UsageError(
+            "a split goes by group or by time, and both were said: leave one of them out, "
+            "or say split=group or split=time"
+        )
     if way == "auto":
         return "group" if dataset.group is not None else "time" if dataset.time is not None else "random"
     if way in ("group", "time") and getattr(dataset, way) is None:
         raise UsageError(f"a split by {way} needs the column that holds it: say {way}=COLUMN")
-    if way == "stratified" and dataset.task != "classification":
+    if way in ("stratified", "classes") and dataset.task != "classification":
         raise UsageError(
-            f"a stratified split needs classes, but the task is {dataset.task}; say split=random"
+            f"a split of kind {way} needs classes, but the task is {dataset.task}; say split=random"
         )
     return way
 
@@ -92,6 +118,8 @@ class _Draw:
         self.labels = np.zeros(len(dataset), dtype=np.int64)
         if dataset.task == "classification":
             self.labels = as_frame(dataset.target).iloc[:, 0].factorize()[0]
+        if way == "classes":
+            self.way, self.group = "group", self.labels
 
     def two(self, rows: Rows, share: float, name: str) -> tuple[Rows, Rows]:
         """Rows in two: (rest, taken), where taken is about `share` of them."""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..engine.errors import DataError, UsageError
-from .columns import as_numbers, is_number, is_text, stray
-from .reading import did_you_mean, listed
+from .columns import as_numbers, is_number, is_text, kind_of, stray
+from .reading import did_you_mean, listed, shown
 from .spec import Dataset, Task
 
 TASKS = ("classification", "regression", "multilabel", "none")
@@ -23,7 +23,12 @@ def as_frame(target: Any, names: Sequence[str] = ()) -> pd.DataFrame:
         return target.set_axis([str(c) for c in target.columns], axis=1)
     if isinstance(target, pd.Series):
         return target.to_frame("target" if target.name is None else str(target.name))
-    values = np.asarray(target)
+    try:
+        values = np.asarray(target)
+    except ValueError:
+        raise DataError(
+            "the targets have rows of different lengths; they must be (rows,) or (rows, k)"
+        ) from None
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim not in (1, 2):
@@ -52,9 +57,9 @@ def tell_task(target: pd.DataFrame, said: str | None = None) -> Task:
     refuse_unknown(said)
     if said == "none":
         return "none"
-    seen = _seen_task(target)
-    if said is None or said == seen:
-        return seen
+    _refuse_dates(target)
+    if said is None:
+        return _seen_task(target)
     {"classification": _may_classify, "regression": _may_regress, "multilabel": _may_label}[said](target)
     return said  # type: ignore[return-value]
 
@@ -68,9 +73,6 @@ def _seen_task(target: pd.DataFrame) -> Task:
     column = target.iloc[:, 0]
     numbers = as_numbers(column)
     if numbers is None:
-        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "mM":
-            name = target.columns[0]
-            raise DataError(f"the target {name!r} holds dates; turn it into a number (such as days) first")
         return "classification"
     known = numbers.dropna()
     counts = known.value_counts()
@@ -80,14 +82,21 @@ def _seen_task(target: pd.DataFrame) -> Task:
 
 
 def _zero_one(column: pd.Series) -> bool:
-    return column.dtype == bool or (is_number(column) and bool(column.dropna().isin([0, 1]).all()))
+    return kind_of(column) == "boolean" or (is_number(column) and bool(column.dropna().isin([0, 1]).all()))
+
+
+def _refuse_dates(target: pd.DataFrame) -> None:
+    for name in target:
+        if kind_of(target[name]) == "date":
+            raise DataError(f"the target {name!r} holds dates; turn it into a number (such as days) first")
 
 
 def _may_classify(target: pd.DataFrame) -> None:
     if target.shape[1] > 1:
         names = listed(target.columns)
         raise DataError(
-            f"classification takes one target column, not {names}; for 0/1 columns say multilabel"
+            f"classification takes one target column, not {names}: choose one of them, or write them as "
+            "columns of 0 and 1 and say task=multilabel"
         )
     column = target.iloc[:, 0]
     distinct = column.nunique()
@@ -98,10 +107,16 @@ def _may_classify(target: pd.DataFrame) -> None:
 
 def _may_regress(target: pd.DataFrame) -> None:
     for name in target:
-        if as_numbers(target[name]) is None:
-            value = target[name].dropna().iloc[0] if target[name].notna().any() else "nothing"
+        if as_numbers(target[name]) is None and kind_of(target[name]) != "boolean":
+            known = target[name].dropna()
+            value = shown(known.iloc[0]) if len(known) else "nothing"
+            if target.shape[1] > 1:
+                raise DataError(
+                    "several targets must all be numbers, or all 0 and 1 (task=multilabel), but column "
+                    f"{name!r} holds {value}; choose one target, or write its words as columns of 0 and 1"
+                )
             raise DataError(
-                f"regression needs numbers, but column {name!r} holds {value!r}; "
+                f"regression needs numbers, but column {name!r} holds {value}; "
                 "choose another target, or say task=classification"
             )
 
@@ -109,8 +124,11 @@ def _may_regress(target: pd.DataFrame) -> None:
 def _may_label(target: pd.DataFrame) -> None:
     for name in target:
         if not _zero_one(target[name]):
-            value = next(v for v in target[name] if v not in (0, 1))
-            raise DataError(f"multilabel needs columns of 0 and 1, but column {name!r} holds {value!r}")
+            value = shown(next((v for v in target[name].dropna() if v not in (0, 1)), "nothing"))
+            raise DataError(
+                f"multilabel needs columns of 0 and 1, but column {name!r} holds {value}; write 1 "
+                "where a row has the label and 0 where it has not"
+            )
 
 
 @dataclass(frozen=True)
@@ -210,7 +228,7 @@ class TargetCoder:
         if (codes < 0).any():
             row = int(np.flatnonzero(codes < 0)[0])
             raise DataError(
-                f"row {row} has the class {column.iloc[row]!r} in column {self.names[0]!r}, "
+                f"row {row} has the class {shown(column.iloc[row])} in column {self.names[0]!r}, "
                 f"which is none of those trained on: {listed(self.classes)}"
             )
         return codes
@@ -223,8 +241,9 @@ class TargetCoder:
                 column = column.astype(float)
             numbers = as_numbers(column)
             if numbers is None or stray(column):
-                value = column.dropna().iloc[0]
-                raise DataError(f"the target {name!r} must hold numbers, but holds {value!r}")
+                odd = stray(column)
+                value = shown(column.iloc[odd[0]] if odd else column.dropna().iloc[0])
+                raise DataError(f"the target {name!r} must hold numbers, but holds {value}")
             columns.append(numbers.to_numpy(dtype=np.float64))
         return np.stack(columns, axis=1)
 

@@ -127,7 +127,16 @@ def unwritable(path: Path, error: OSError) -> str:
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"no permission to write {path}. Choose another folder with --out, or change its owner or mode"
-    return f"{path} could not be written ({error.strerror or error}). Choose another folder with --out"
+    told = f"{path} could not be written"
+    if error.errno == errno.EISDIR:
+        return f"{told}: it is a folder. Name a file with --out"
+    above = [*reversed(path.parents), path]
+    if file := next((place for place in above if place.is_file()), None):
+        if file != path or error.errno in (errno.EEXIST, errno.ENOTDIR):
+            return f"{told}: {file} is a file, not a folder. Name another place with --out"
+    elif missing := next((place for place in above[:-1] if not place.exists()), None):
+        return f"{told}: there is no folder {missing}. Make it, or name another with --out"
+    return f"{told} ({error.strerror or error}). Name another place with --out"
 
 
 def read_state(folder: Path) -> Any:

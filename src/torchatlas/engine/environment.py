@@ -11,17 +11,26 @@ from .errors import UsageError
 
 PACKAGES = ("torchatlas", "torch", "numpy", "scikit-learn", "pandas", "safetensors")
 
+DEVICES = "cpu, cuda, cuda:0, mps or auto"
+
 
 def pick_device(wish: str = "auto") -> torch.device:
-    """The device of that name; "auto" takes CUDA, else MPS, else the CPU."""
+    """The device of that name; "auto" takes CUDA, else MPS, else the CPU.
+
+    Raises UsageError for what is no device, and for one that is not here.
+    """
     if wish != "auto":
         try:
-            return torch.zeros((), device=wish).device
+            named = torch.device(wish)
+        except RuntimeError:
+            named = torch.device("meta")
+        if named.type == "meta":  # it holds no numbers
+            raise UsageError(f"no device is called {wish!r}; say {DEVICES}")
+        try:
+            return torch.zeros((), device=named).device
         except (RuntimeError, AssertionError) as error:
             why = str(error).splitlines()[0]
-            raise UsageError(
-                f"the device {wish!r} cannot be used here ({why}); say auto, cpu, cuda or mps"
-            ) from error
+            raise UsageError(f"the device {wish!r} cannot be used here ({why}); say {DEVICES}") from error
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

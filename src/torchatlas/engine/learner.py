@@ -1,15 +1,17 @@
 """The learner: what is trained, as a few players that take turns. The loop knows nothing else of a method."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from ..data.spec import Spec
+    from ..data.prepared import Prepared
+    from ..data.spec import Part, Spec
 
 Batch = tuple[Tensor, ...]  # inputs first, then targets and sample weights where the data has them
+TRIAL = 1024  # rows scored at a time
 Loss = Tensor | tuple[Tensor, dict[str, Tensor]]  # a scalar mean over the batch, with named scalars to record
 
 
@@ -25,12 +27,24 @@ class Learner(nn.Module):
         "standard"  # what images it wants: "standard", "unit" (0..1), "symmetric" (-1..1)
     )
     needs_target: ClassVar[bool] = True
-    monitor: ClassVar[str] = "loss"  # the validation score that the best checkpoint has lowest; "" for none
+    monitor: ClassVar[str] = "loss"  # the score that chooses the best checkpoint; "" for none
+    maximise: ClassVar[bool] = False  # whether more of it is better
 
     @classmethod
     def for_data(cls, spec: "Spec", *args: Any, **options: Any) -> Self:
         """The learner with its default parts for data of this spec."""
         raise NotImplementedError
+
+    def planned(self, steps: int, steps_per_epoch: int) -> None:
+        """Told the length of training before it begins or goes on; stages and ramps follow from it."""
+
+    def source(self, data: "Prepared", batch_size: int, seed: int, device: Any) -> "Source | None":
+        """Its own source of batches; None: rows of the training part in an order of (seed, epoch)."""
+        return None
+
+    def trials(self, part: "Part", seed: int) -> Iterator[Batch]:
+        """The batches on which a validation or test part is scored; the same for the same seed."""
+        return batches(part.tensors(), TRIAL)
 
     def turns(self, step: int) -> Sequence[str]:
         """The players whose turns step `step` has, in order."""
@@ -103,14 +117,16 @@ def batches(parts: Batch, size: int) -> Iterator[Batch]:
 
 
 @torch.no_grad()
-def mean_scores(learner: Learner, parts: Batch, size: int = 1024) -> dict[str, float]:
-    """Each validation score's mean over all samples, each counted once; in evaluation mode."""
+def mean_scores(learner: Learner, trials: Iterable[Batch]) -> dict[str, float]:
+    """Each score's mean over the samples of all trials, each counted once; in evaluation mode."""
     learner.eval()
     totals: dict[str, Tensor] = {}
-    wide = torch.float32 if parts[0].device.type == "mps" else torch.double  # MPS has no doubles
-    for batch in batches(parts, size):
+    counts: dict[str, int] = {}
+    for batch in trials:
         for name, score in learner.scores(batch).items():
+            wide = torch.float32 if score.device.type == "mps" else torch.double  # MPS has no doubles
             total = score.sum(dtype=wide)
             totals[name] = totals[name] + total if name in totals else total
+            counts[name] = counts.get(name, 0) + len(score)
     learner.train()
-    return {name: float(total) / len(parts[0]) for name, total in totals.items()}
+    return {name: float(total) / counts[name] for name, total in totals.items()}

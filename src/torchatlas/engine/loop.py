@@ -156,6 +156,9 @@ class Loop:
         after Ctrl-C or SIGTERM.
         """
         self._tell("start", {"steps": self.plan.steps, "steps_per_epoch": self.source.steps_per_epoch})
+        for learner in (self.learner, self.average):
+            if learner is not None:
+                learner.planned(self.plan.steps, self.source.steps_per_epoch)
         try:
             self._train()
         finally:
@@ -358,7 +361,8 @@ class Loop:
         if watched is None:
             self._tell("valid", scores)
             return
-        better = not self.best or (math.isfinite(watched) and not self.best["value"] <= watched)
+        sign = -1 if self.learner.maximise else 1
+        better = not self.best or (math.isfinite(watched) and not sign * self.best["value"] <= sign * watched)
         if better:
             weights = {name: tensor.detach().clone() for name, tensor in kept.state_dict().items()}
             self.best = {"step": self.step, "value": watched, "bad": 0, "learner": weights}
@@ -367,7 +371,7 @@ class Loop:
         self._tell("valid", {**scores, **({"best": True} if better else {})})
         for schedule in self.schedules.values():
             if isinstance(schedule, ReduceLROnPlateau):
-                schedule.step(watched)
+                schedule.step(sign * watched)
         if self.plan.patience is not None and self.best["bad"] >= self.plan.patience:
             self.stopped = f"no improvement in {self.plan.patience} validations"
 

@@ -14,11 +14,19 @@ from ..data.resident import Resident
 from ..data.spec import Part, Spec
 from ..engine.environment import pick_device
 from ..engine.errors import UsageError
-from ..engine.learner import Learner, mean_scores
+from ..engine.learner import TRIAL, Learner, batches, mean_scores
 from ..engine.loop import Loop
 from ..engine.randomness import reseed
 from ..engine.record import Event
-from ..study.training.build import build, factory, is_classical, make_optimizers, make_schedules, wanted_size
+from ..study.training.build import (
+    build,
+    factory,
+    is_classical,
+    make_optimizers,
+    make_sampler,
+    make_schedules,
+    wanted_size,
+)
 from ..study.training.recipe import Recipe
 from ..study.training.resolve import card_of, resolve
 from ..study.training.train import plan, steps_of
@@ -101,7 +109,8 @@ def train_learner(recipe: Recipe, method: Method, spec: Spec, train: Part, valid
         learner = build(recipe, spec, method.thing).to(device, train.x.dtype)
         if type(learner).predict is Learner.predict:
             raise UsageError(f"{recipe.method} predicts no targets: choose a network, such as mlp")
-        source = Resident(train, recipe.batch_size, recipe.seed, device)
+        sampler = make_sampler(recipe, method.card, train)
+        source = Resident(train, recipe.batch_size, recipe.seed, device, sampler)
         steps = steps_of(recipe, source.steps_per_epoch)
         optimizers = make_optimizers(recipe, learner, method.card)
         watched = valid.to(device).tensors() if valid is not None and learner.monitor else None
@@ -112,7 +121,7 @@ def train_learner(recipe: Recipe, method: Method, spec: Spec, train: Part, valid
             optimizers,
             plan(recipe, steps),
             schedules=make_schedules(recipe, optimizers, steps, method.card),
-            validate=None if watched is None else lambda kept: mean_scores(kept, watched),
+            validate=None if watched is None else lambda kept: mean_scores(kept, batches(watched, TRIAL)),
             listeners=[lambda event: _keep(history, event)],
         )
         loop.run()

@@ -8,6 +8,7 @@ borrowed(
     "Cross entropy of softmax scores: the surprise at the true class",
     formula="-z_y + ln Σⱼ e^(zⱼ), z the scores before the softmax, y the class or the classes' probabilities",
     year=1990,
+    topics=("classification",),
 )
 
 borrowed(
@@ -17,6 +18,7 @@ borrowed(
     formula="cross entropy with the target (1 - ε) onehot(y) + ε/K; ε = label_smoothing = 0.1",
     year=2015,
     paper="arXiv:1512.00567",
+    topics=("classification",),
     options={"label_smoothing": 0.1},
     parent="cross_entropy",
 )
@@ -28,5 +30,6 @@ borrowed(
     formula="mean over samples of Σ p (ln p - q), p the target's probabilities, q the predicted logarithms",
     year=1951,
     paper="Kullback and Leibler, Annals of Mathematical Statistics",
+    topics=("distillation",),
     options={"reduction": "batchmean"},
 )

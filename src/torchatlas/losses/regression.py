@@ -9,6 +9,7 @@ borrowed(
     formula="(ŷ - y)², averaged over all numbers",
     year=1805,
     paper="Legendre, Nouvelles méthodes pour la détermination des orbites des comètes",
+    topics=("regression",),
     aliases=("mse",),
 )
 
@@ -19,6 +20,7 @@ borrowed(
     formula="|ŷ - y|, averaged over all numbers",
     year=1774,
     paper="Laplace, Mémoire sur la probabilité des causes par les événements",
+    topics=("regression",),
 )
 
 borrowed(
@@ -28,4 +30,5 @@ borrowed(
     formula="d²/(2β) for |d| < β, |d| - β/2 beyond, d = ŷ - y; β = 1",
     year=2015,
     paper="arXiv:1504.08083",
+    topics=("regression",),
 )

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from torchatlas.data import open_dataset
+from torchatlas.data import open_dataset, prepare
 from torchatlas.data.preprocessing import TableEncoder
 from torchatlas.engine.errors import DataError
 
@@ -100,3 +100,21 @@ def test_a_table_is_restored(people):
     back = encoder.restore(encoder.encode(frame, torch.float64))
     np.testing.assert_allclose(back[["age", "income"]].astype(float), frame[["age", "income"]])
     assert back["city"].tolist() == frame["city"].tolist()
+
+
+def test_cells_that_no_number_holds_are_named_plainly():
+    data = open_dataset(pd.DataFrame({"x": np.arange(20.0) ** 2, "y": ["u", "v"] * 10}))
+    encoder = prepare(data, seed=0).preparation.encoder
+    with pytest.raises(DataError, match=r"'x' must hold numbers, but row 1 holds inf; correct"):
+        encoder.encode(pd.DataFrame({"x": [1.0, np.inf]}))
+    with pytest.raises(DataError, match=r"'x' is too large a number in row 1"):
+        encoder.encode(pd.DataFrame({"x": [1.0, 1e60]}))
+
+
+@pytest.mark.parametrize("first", ["0001-01-01", "9000-01-01", "2024-01-01"])
+def test_years_far_off_are_read(first):
+    start = np.datetime64(first, "s")
+    days = [str(start + np.timedelta64(i, "D")) for i in range(20)]
+    data = open_dataset(pd.DataFrame({"d": days, "y": ["u", "v"] * 10}))
+    encoded = prepare(data, seed=0).preparation.encode(data.inputs)
+    assert (encoded[1:, 0] > encoded[:-1, 0]).all()

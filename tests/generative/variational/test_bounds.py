@@ -4,14 +4,15 @@ import torch
 
 from torchatlas.generative.variational import Latents, elbo, importance_bound
 
+CODES = torch.zeros(2, 2, 1)
 LIKELIHOOD = torch.tensor([[-1.0, -2.0], [-3.0, -2.5]])
 PRIOR = torch.tensor([[-0.5, -0.1], [-0.2, -0.4]])
 POSTERIOR = torch.tensor([[0.3, 0.2], [-0.6, 0.1]])
-SAMPLED = Latents(LIKELIHOOD, PRIOR, POSTERIOR, None)
+SAMPLED = Latents(CODES, LIKELIHOOD, PRIOR, POSTERIOR, None)
 
 
 def test_elbo_subtracts_the_exact_kl_where_there_is_one():
-    exact = Latents(LIKELIHOOD, PRIOR, POSTERIOR, torch.tensor([0.7, 0.2]))
+    exact = Latents(CODES, LIKELIHOOD, PRIOR, POSTERIOR, torch.tensor([0.7, 0.2]))
     torch.testing.assert_close(elbo(exact), torch.tensor([-2.0 - 0.7, -2.25 - 0.2]))
     torch.testing.assert_close(elbo(exact, beta=4.0), torch.tensor([-2.0 - 2.8, -2.25 - 0.8]))
 

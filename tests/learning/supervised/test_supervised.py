@@ -55,6 +55,15 @@ def test_regression_does_not_broadcast_a_flat_target():
     torch.testing.assert_close(learner.loss("all", (x, y)), (learner.network(x)[:, 0] - y).square().mean())
 
 
+def test_one_value_per_sample_may_come_flat():
+    x, y = torch.randn(6, 4), torch.randn(6, 1)
+    flat, column = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0)), nn.Linear(4, 1)
+    column.load_state_dict(flat[0].state_dict())
+    ours, theirs = Supervised(flat, "regression"), Supervised(column, "regression")
+    torch.testing.assert_close(ours.loss("all", (x, y)), theirs.loss("all", (x, y)))
+    assert ours.predict(x).shape == (6, 1) and ours.scores((x, y))["squared_error"].shape == (6,)
+
+
 def test_several_labels():
     learner, (x, y) = Supervised(MLP(4, 3), "multilabel"), batch("multilabel")
     logits = learner.network(x)

@@ -6,7 +6,7 @@ from torchatlas.cards.reader import UnknownName
 from torchatlas.data.spec import Spec
 from torchatlas.engine.errors import UsageError
 from torchatlas.study.training.build import build, from_data, make_optimizers, make_schedules, wanted_size
-from torchatlas.study.training.resolve import card_of, method_options, override, resolve
+from torchatlas.study.training.resolve import card_of, method_options, override, refuse_meaningless, resolve
 
 IMAGES = Spec("image", (1, 8, 8), "classification", 10, tuple("0123456789"))
 TABLE = Spec("table", (5,), "regression", 2, ("u", "v"))
@@ -48,6 +48,19 @@ def test_wrong_words(settings, message):
         resolve("mlp", "digits", settings)
     with pytest.raises(UnknownName):
         resolve("mlp", "digits", {"optimizer": "adm"})
+
+
+def test_what_means_nothing_to_what_is_fitted():
+    for key in ("lr", "epochs", "optimizer.momentum", "ema"):
+        with pytest.raises(UsageError, match=f"svm: fitted, not trained in steps, so {key} means nothing"):
+            refuse_meaningless(["svm"], {key: 1})
+        refuse_meaningless(["svm", "mlp"], {key: 1})  # a budget shared with what is trained
+    refuse_meaningless(["svm", "random_forest"], {"seed": 1, "test": 0.3, "C": 2.0})
+    with pytest.raises(UsageError, match="svm and random_forest: fitted"):
+        refuse_meaningless(["svm", "random_forest"], {"lr": 1})
+    with pytest.raises(UsageError, match="epochs means nothing"):
+        override(resolve("svm", "iris", {}), {"epochs": 3})
+    assert resolve("svm", "iris", {"epochs": 3}).epochs == 3  # as comparisons hand it on
 
 
 def test_what_the_data_answers():

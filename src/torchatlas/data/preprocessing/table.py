@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ...engine.errors import DataError
 from ..checks import names_rows
-from ..columns import Kind, kind_of, parse_dates
-from ..reading import did_you_mean, listed
+from ..columns import Kind, kind_of, parse_dates, plain
+from ..reading import did_you_mean, listed, shown
 from ..spec import Dataset
 from ..targets import label
 
@@ -69,7 +69,11 @@ class TableEncoder:
         """Raw rows -> model inputs; a missing column or a word among numbers is a DataError."""
         numbers, words = self._arranged(self._checked(inputs))
         values = self.transformer.transform(pd.concat([numbers, words], axis=1))
-        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)).to(dtype)
+        encoded = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)).to(dtype)
+        if not torch.isfinite(encoded).all():
+            row, place = (~torch.isfinite(encoded)).nonzero()[0].tolist()
+            raise DataError(f"{self.names[place]!r} is too large a number in row {row}; correct or empty it")
+        return encoded
 
     def restore(self, x: Tensor) -> pd.DataFrame:
         """Model inputs or samples -> a table of numbers, date parts and the likeliest categories."""
@@ -175,29 +179,28 @@ def _as_floats(values: pd.Series, name: str) -> Any:
         wrong = np.flatnonzero(np.isinf(numbers) | (np.isnan(numbers) & values.notna().to_numpy()))
     if len(wrong):
         row = int(wrong[0])
-        raise DataError(f"column {name!r} must hold numbers, but row {row} holds {values.iloc[row]!r}")
+        cell = shown(values.iloc[row])
+        raise DataError(f"column {name!r} must hold numbers, but row {row} holds {cell}; correct or empty it")
     return numbers
 
 
 def _as_dates(values: pd.Series, column: Column) -> pd.Series:
     if kind_of(values) == "date":
-        return values.dt.tz_convert("UTC").dt.tz_localize(None) if values.dt.tz is not None else values
+        return plain(values)
     if values.isna().all():
         return pd.to_datetime(values)
     parsed = parse_dates(values, column.form or "ISO8601")
     if parsed is None:
         dates = pd.to_datetime(values.astype(str), format=column.form or "ISO8601", errors="coerce", utc=True)
         row = int(np.flatnonzero(dates.isna() & values.notna())[0])
-        form = column.form or "2024-12-31"
-        raise DataError(
-            f"column {column.name!r} must hold dates like {form}, but row {row} holds {values.iloc[row]!r}"
-        )
+        form, cell = column.form or "2024-12-31", shown(values.iloc[row])
+        raise DataError(f"column {column.name!r} must hold dates like {form}, but row {row} holds {cell}")
     return parsed[0]
 
 
 def _date_numbers(dates: pd.Series, column: Column) -> dict[str, Any]:
     """Days since 1970 with their fraction, and the parts of the date that varied in training."""
-    seconds = (dates - pd.Timestamp(0)).dt.total_seconds()
+    seconds = (dates - pd.Timestamp(0).as_unit("us")).dt.total_seconds()  # years far off fit no nanoseconds
     parts = {
         "day": seconds / 86400,
         "month": dates.dt.month,

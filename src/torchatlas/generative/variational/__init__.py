@@ -1,6 +1,7 @@
 """Variational autoencoders: posterior x prior x likelihood x bound."""
 
 from .bounds import Latents as Latents, elbo as elbo, importance_bound as importance_bound
+from .factor_vae import FactorVAE as FactorVAE
 from .parts import (
     Bernoulli as Bernoulli,
     DiagonalGaussian as DiagonalGaussian,

@@ -10,6 +10,7 @@ from torch import Tensor
 class Latents:
     """What one pass through a variational autoencoder knows, for k samples of the code of each input."""
 
+    codes: Tensor  # (k, b, code): z
     log_likelihood: Tensor  # (k, b): log p(x|z)
     log_prior: Tensor  # (k, b): log p(z)
     log_posterior: Tensor  # (k, b): log q(z|x)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -68,19 +68,25 @@ class VAE(Learner):
         `likelihood` is "bernoulli" (the default for images, whose values are 0..1) or "gaussian" with the
         standard deviation `sigma` (the default for tables); `samples` are drawn for each input.
         """
+        return cls(**cls.parts(spec, code, hidden, likelihood, sigma), samples=samples)
+
+    @staticmethod
+    def parts(
+        spec: "Spec", code: int, hidden: int | Sequence[int], likelihood: str, sigma: float
+    ) -> dict[str, Any]:
+        """The constructor's default parts for data of this spec."""
         likelihood = likelihood or ("bernoulli" if spec.modality == "image" else "gaussian")
         if likelihood not in ("bernoulli", "gaussian"):
             raise UsageError(f"vae's likelihood is bernoulli or gaussian, not {likelihood!r}")
         width = math.prod(spec.shape)
         wide = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-        return cls(
-            MLP(width, 2 * code, wide),
-            MLP(code, width, wide[::-1]),
-            StandardNormal(code),
-            Bernoulli() if likelihood == "bernoulli" else Gaussian(sigma),
-            shape=spec.shape,
-            samples=samples,
-        )
+        return {
+            "encoder": MLP(width, 2 * code, wide),
+            "decoder": MLP(code, width, wide[::-1]),
+            "prior": StandardNormal(code),
+            "likelihood": Bernoulli() if likelihood == "bernoulli" else Gaussian(sigma),
+            "shape": spec.shape,
+        }
 
     def loss(self, player: str, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The negative bound, with its two parts to record."""
@@ -90,7 +96,10 @@ class VAE(Learner):
 
     def scores(self, batch: Batch) -> dict[str, Tensor]:
         """Per sample: the negative bound and its two parts, in nats."""
-        latents = self.latents(batch[0], self.samples)
+        return self.measured(self.latents(batch[0], self.samples))
+
+    def measured(self, latents: Latents) -> dict[str, Tensor]:
+        """The scores that one pass gives."""
         return {"loss": -self.bound(latents), "reconstruction": latents.reconstruction, "kl": latents.kl}
 
     def latents(self, x: Tensor, samples: int) -> Latents:
@@ -99,7 +108,7 @@ class VAE(Learner):
         z = q.sample(samples)  # (k, b, code)
         outputs = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])  # (k, b, d)
         log_likelihood = self.likelihood.log_prob(outputs.flatten(2), x.flatten(1))
-        return Latents(log_likelihood, self.prior.log_prob(z), q.log_prob(z), q.kl(self.prior))
+        return Latents(z, log_likelihood, self.prior.log_prob(z), q.log_prob(z), q.kl(self.prior))
 
     def log_prob(self, x: Tensor, samples: int = 64) -> Tensor:  # (b, ...) -> (b,)
         """An estimate of log p(x) from below: the importance-weighted bound."""

@@ -50,7 +50,7 @@ class Supervised(Learner):
 
     def loss(self, player: str, batch: Batch) -> Tensor:
         """The mean loss over the batch, by sample weights where the batch has them."""
-        prediction = self.network(batch[0])
+        prediction = self._outputs(batch[0])
         target = self._target(prediction, batch[1])
         if len(batch) == 2:
             return self.criterion(prediction, target)
@@ -64,7 +64,7 @@ class Supervised(Learner):
 
     def scores(self, batch: Batch) -> dict[str, Tensor]:
         """Per sample: the loss, and accuracy (for labels: the share that is right) or squared error."""
-        prediction = self.network(batch[0])
+        prediction = self._outputs(batch[0])
         target = self._target(prediction, batch[1])
         scores = {"loss": self._per_sample(prediction, target)}
         if self.task == "classification":
@@ -77,10 +77,16 @@ class Supervised(Learner):
 
     def predict(self, x: Tensor) -> Tensor:
         """Class probabilities (batch, classes), label probabilities, or values (batch, outputs)."""
-        prediction = self.network(x)
+        prediction = self._outputs(x)
         if self.task == "classification":
             return prediction.softmax(1)
         return prediction.sigmoid() if self.task == "multilabel" else prediction
+
+    def _outputs(self, x: Tensor) -> Tensor:  # (b, ...) -> (b, outputs)
+        """The network's; one value per sample may come as (b,)."""
+        prediction: Tensor = self.network(x)
+        flat = self.task != "classification" and prediction.ndim == 1
+        return prediction[:, None] if flat else prediction
 
     def _target(self, prediction: Tensor, y: Tensor) -> Tensor:
         return y if self.task == "classification" else y.reshape(prediction.shape)

@@ -1,3 +1,6 @@
 """Convolutional networks."""
 
+from .conv4 import Conv4 as Conv4
 from .lenet import LeNet5 as LeNet5
+from .nin import NiN as NiN
+from .resnet import CifarResNet as CifarResNet

@@ -1,5 +1,10 @@
 """Networks of fully connected layers."""
 
+from .diffusion_unet import (
+    DiffusionUNet as DiffusionUNet,
+    TimeMLP as TimeMLP,
+    time_embedding as time_embedding,
+)
 from .linear import (
     LinearRegression as LinearRegression,
     LogisticRegression as LogisticRegression,

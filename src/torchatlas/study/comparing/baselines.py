@@ -13,7 +13,7 @@ from ...data.spec import Dataset
 from ..training.classical import fit_classical, fit_estimator
 from ..training.recipe import Recipe
 from ..training.run import Run
-from ..training.train import finish
+from ..training.testing import finish
 
 GUESSES = {"classification": "majority", "multilabel": "majority", "regression": "mean"}
 CLASSICAL = "random_forest"

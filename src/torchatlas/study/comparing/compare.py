@@ -1,7 +1,7 @@
 """Comparing methods: the same budget for each, over seeds, to a verdict, a table and a report."""
 
 import hashlib
-import itertools
+import inspect
 import json
 import shutil
 import uuid
@@ -13,20 +13,36 @@ from typing import Any
 import yaml
 
 from ... import data as sources
+from ...cards.reader import get
 from ...data.spec import Dataset
 from ...engine.checkpoint import replace_durably, unwritable
 from ...engine.environment import versions
 from ...engine.errors import AtlasError, Interrupted, UsageError
 from ..training.build import learns_from_target
 from ..training.inputs import data_name, dataset_stem, fingerprint
-from ..training.recipe import SETTABLE, Recipe
-from ..training.resolve import DATA_OPTIONS, card_of, method_options, resolve
+from ..training.recipe import Recipe
+from ..training.resolve import DATA_OPTIONS, card_of, resolve
+from .alone import LOCK, alone_in
+from .asked import asked_methods, asked_seeds, asked_values, check_recipes, check_words
 from .baselines import baseline_names
-from .jobs import STOPPED, Done, Entry, Forwarding, Job, missing_of, run_all, threads_for, workers_for
+from .entries import make_entries
+from .jobs import (
+    STOPPED,
+    Done,
+    Entry,
+    Forwarding,
+    Job,
+    missing_of,
+    reasons,
+    run_all,
+    threads_for,
+    workers_for,
+)
 from .live import Show
 from .summary import Comparison, summarize
 
 STUDY = "study.yaml"
+WHOLE = {"methods", "data", "data_options", "seeds", "data_given", "data_fingerprint", "versions"}
 NOT_ASKED = {"format", "method", "data", "data_options", "seed", "threads", "versions"}
 
 
@@ -54,25 +70,29 @@ def compare(
     Returns a Comparison: `.table`, `.verdict`, `.sentence`, `.figures`, `.report`. A run that fails is
     reported and the others go on. Raises AtlasError for wrong words and where no run succeeds.
     """
+    methods, varied, chosen = asked_methods(methods), asked_values(vary), asked_seeds(seeds)
+    check_words(settings, varied, jobs, show)
     own = {key: settings.pop(key) for key in DATA_OPTIONS if settings.get(key) is not None}
-    methods = [methods] if isinstance(methods, str) or not isinstance(methods, Sequence) else list(methods)
     dataset = data if isinstance(data, Dataset) else sources.open_dataset(data, **own)
     name = data_name(data, dataset)
-    entries = make_entries(methods, vary or {}, settings | ({"metric": metric} if metric else {}))
-    chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not chosen or len(set(chosen)) < len(chosen):
-        raise UsageError(f"seeds={seeds} must name at least one seed, and each once: a repeat shows nothing")
+    entries = make_entries(methods, varied, settings | ({"metric": metric} if metric else {}))
     recipes = [resolve(entry.method, name, entry.settings, own=own) for entry in entries]
-    question = _question(entries, recipes, name, own, chosen) | {"data_fingerprint": fingerprint(dataset)}
+    check_recipes([entry.method for entry in entries], recipes, dataset)
+    question = _question(entries, recipes, name, own, chosen) | {
+        "data_given": "words" if isinstance(data, str) else "object",
+        "data_fingerprint": fingerprint(dataset),
+    }
     folder = Path(out) if out else Path("studies") / _folder_name(entries, name, question)
-    _open_study(folder, question, fresh)
-    todo = list(_jobs(entries, dataset, data, own, chosen, folder))
-    workers = workers_for(jobs, len(todo))
-    todo = [Job(**{**vars(job), "threads": threads_for(workers)}) for job in todo]
-    done = _watched(todo, workers, show)
-    if all(ended.error for ended in done if not ended.baseline):
-        raise AtlasError(f"no run succeeded; the first failure: {next(e.error for e in done if e.error)}")
-    return summarize(folder, dataset, done, question, entries)
+    _refuse_foreign(folder)
+    with alone_in(folder):
+        _open_study(folder, question, fresh)
+        todo = list(_jobs(entries, dataset, data, own, chosen, folder))
+        workers = workers_for(jobs, len(todo))
+        todo = [Job(**{**vars(job), "threads": threads_for(workers)}) for job in todo]
+        done = _watched(todo, workers, show)
+        if all(ended.error for ended in done if not ended.baseline):
+            raise AtlasError(f"no run succeeded: {reasons(done)}")
+        return summarize(folder, dataset, done, question, entries)
 
 
 def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
@@ -109,37 +129,6 @@ def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
     return done
 
 
-def make_entries(
-    methods: Sequence[Any], vary: Mapping[str, Sequence[Any]], settings: Mapping[str, Any]
-) -> list[Entry]:
-    """One entry per method and combination of varied values; a setting goes to the methods that have it.
-
-    Raises UsageError for a setting or varied key that no method has, and for two entries of one name.
-    """
-    known = {id(m): method_options(card_of(m), m) for m in methods}
-    for key in {**settings, **vary}:
-        if not any(_takes(known[id(m)], key) for m in methods):
-            resolve(methods[0], "", {key: None})  # raises, with the names that there are
-    combinations = [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
-    entries = []
-    for method, varied in itertools.product(methods, combinations):
-        everything = {**settings, **varied}
-        mine = {key: value for key, value in everything.items() if _takes(known[id(method)], key)}
-        words = " ".join(f"{key}={value}" for key, value in varied.items())
-        name = card_of(method).name.rpartition(":")[2] or card_of(method).name
-        entries.append(
-            Entry(f"{name} {words}".strip() if len(methods) > 1 or not words else words, method, mine)
-        )
-    labels = [entry.label for entry in entries]
-    if twice := {label for label in labels if labels.count(label) > 1}:
-        raise UsageError(f"{', '.join(sorted(twice))} would be compared with itself; name each method once")
-    return entries
-
-
-def _takes(options: list[str] | None, key: str) -> bool:
-    return options is None or key in SETTABLE or key in options or key.startswith("optimizer.")
-
-
 def _question(
     entries: list[Entry], recipes: list[Recipe], data: str, own: Mapping[str, Any], seeds: list[int]
 ) -> dict[str, Any]:
@@ -149,10 +138,22 @@ def _question(
             "method": recipe.method,
             "settings": _plain(entry.settings),
             "recipe": _plain(recipe.model_dump(exclude=NOT_ASKED, exclude_none=True)),
+            **_source(entry.method),
         }
         for entry, recipe in zip(entries, recipes, strict=True)
     }
     return {"format": 1, "data": data, "data_options": _plain(own), "seeds": seeds, "methods": methods}
+
+
+def _source(method: Any) -> dict[str, str]:
+    """What one's own method is, where it can be read: runs of an older text answer another question."""
+    if card_of(method).kind != "own":
+        return {}
+    try:
+        text = inspect.getsource(get(method) if isinstance(method, str) else method)
+    except (OSError, TypeError):
+        return {}
+    return {"source": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 
 def _plain(value: Any) -> Any:
@@ -166,25 +167,53 @@ def _folder_name(entries: list[Entry], data: str, question: dict[str, Any]) -> s
     return f"{dataset_stem(data)}-{'-'.join(names)[:60].rstrip('-')}-{digest}"
 
 
+def _refuse_foreign(folder: Path) -> None:
+    """A folder that holds other things is left alone."""
+    try:
+        taken = folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())
+        if taken and not (folder / STUDY).exists():
+            raise UsageError(f"{folder} is not empty and holds no study; name another --out")
+    except OSError as error:
+        raise AtlasError(unwritable(folder, error)) from error
+
+
 def _open_study(folder: Path, question: dict[str, Any], fresh: bool) -> None:
     path = folder / STUDY
     try:
         if fresh and path.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+            _empty(folder)
         if path.exists():
-            before = yaml.safe_load(path.read_text())
-            before.pop("versions", None)
-            if before != question:
+            if read_question(folder) != question:
                 raise UsageError(
                     f"{folder} holds another study; name another --out, or say --fresh to replace it"
                 )
             return
-        if any(folder.iterdir()):
-            raise UsageError(f"{folder} is not empty and holds no study; name another --out")
         replace_durably(path, yaml.safe_dump({**question, "versions": versions()}, sort_keys=False).encode())
     except OSError as error:
         raise AtlasError(unwritable(folder, error)) from error
+
+
+def _empty(folder: Path) -> None:
+    """Take away a study; `study.yaml` goes last, so that what is left by an interruption is one still."""
+    for child in sorted(folder.iterdir(), key=lambda path: path.name == STUDY):
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        elif child.name != LOCK:
+            child.unlink()
+
+
+def read_question(folder: Path) -> dict[str, Any]:
+    """What a `study.yaml` asks. Raises AtlasError where it is damaged."""
+    try:
+        question: dict[str, Any] = yaml.safe_load((folder / STUDY).read_text(encoding="utf-8"))
+        if question.keys() >= WHOLE:
+            del question["versions"]
+            return question
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError):
+        pass
+    raise AtlasError(
+        f"{folder / STUDY} is damaged; put it back, or begin anew: the same compare command with --fresh"
+    )
 
 
 def _jobs(
@@ -192,7 +221,7 @@ def _jobs(
 ) -> Iterator[Job]:
     """Seed by seed, so that a verdict is near from early on; baselines beside the methods."""
     source = data if isinstance(data, str) else dataset
-    labels = {card_of(entry.method).name for entry in entries}
+    labels = {name for entry in entries for name in (entry.label, card_of(entry.method).name)}
     split = {
         k: v for k, v in entries[0].settings.items() if k in ("split", "test", "valid", "fold", "metric")
     }
@@ -203,8 +232,3 @@ def _jobs(
     for seed in seeds:
         for entry in [*entries, *drawn]:
             yield Job(entry, seed, source, own, folder / "runs" / f"{entry.slug}-seed{seed}", study)
-
-
-def make_entries_again(question: Mapping[str, Any]) -> list[Entry]:
-    """The entries of a `study.yaml`."""
-    return [Entry(label, m["method"], m["settings"]) for label, m in question["methods"].items()]

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.numpy import load_file
 from sklearn.metrics import confusion_matrix
 
 from ... import data as sources
 from ...cards.reader import catalog
 from ...data.spec import Dataset, Spec
+from ...engine.errors import AtlasError
 from ...engine.learner import Learner
 from ...engine.record import read_record
 from ..report.model import DataSummary, MethodResult, RunResult, Worst
 from ..training.costs import Costs, costs_of, step_seconds
 from ..training.recipe import read_recipe
-from ..training.run import RECIPE, RECORD, RESULT, TEST, Run, load_model
+from ..training.run import RECIPE, RECORD, RESULT, Run, load_model, read_test
 from .jobs import Done
 
 WORST, SAMPLES = 12, 16
@@ -39,8 +39,7 @@ def gather(done: Done) -> Gathered:
     if done.error:
         return Gathered(done)
     result = json.loads((done.folder / RESULT).read_text())
-    test = load_file(done.folder / TEST) if (done.folder / TEST).exists() else {}
-    return Gathered(done, result, test)
+    return Gathered(done, result, read_test(done.folder, result))
 
 
 def spec_of(run: Gathered) -> Spec:
@@ -53,14 +52,20 @@ def method_result(runs: list[Gathered], dataset: Dataset, spec: Spec, metric: st
     """One method's runs, and its cost, measured on the first that succeeded."""
     done = runs[0].done
     good = next((g for g in runs if g.result), None)
-    found, seconds = Costs(), None
+    found, seconds, unknown = Costs(), None, ""
+    samples: list[Any] = []
     if good is not None and not done.baseline:
-        found, seconds = _cost(good, runs, dataset, own)
+        try:
+            found, seconds = _cost(good, runs, dataset, own)
+            samples = [] if "prediction" in good.test else _samples(good, own)
+        except (AtlasError, LookupError) as error:
+            unknown = f"its trained model cannot be used, so its cost is unknown ({error})"
+            found = Costs(parameters=good.result.get("parameters"))
     elif good is not None:
         seconds = good.result["clock"]["seconds"]
     results = [_run_result(g, dataset, spec, metric) for g in runs]
-    if good is not None and not done.baseline and not good.test:
-        results[runs.index(good)].samples = _samples(good, own)
+    if good is not None:
+        results[runs.index(good)].samples = samples
     settings = {} if done.baseline or good is None else _settings(good)
     name = done.label if done.baseline else done.label.partition(" ")[0]
     return MethodResult(
@@ -73,6 +78,7 @@ def method_result(runs: list[Gathered], dataset: Dataset, spec: Spec, metric: st
         settings=settings,
         runs=results,
         baseline=done.baseline,
+        unknown_cost=unknown,
     )
 
 
@@ -118,7 +124,7 @@ def _run_result(run: Gathered, dataset: Dataset, spec: Spec, metric: str) -> Run
         run.result.get("steps", 0),
         run.result["clock"]["seconds"],
     )
-    return run_result(result, run.test, dataset, spec) if run.test else result
+    return run_result(result, run.test, dataset, spec) if "prediction" in run.test else result
 
 
 def run_result(result: RunResult, test: dict[str, Any], dataset: Dataset, spec: Spec) -> RunResult:

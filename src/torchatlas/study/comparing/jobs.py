@@ -1,25 +1,30 @@
 """The runs of a comparison as jobs: each in its folder, many at a time, stopped together."""
 
 import hashlib
+import json
 import multiprocessing
 import signal
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from joblib import Parallel, cpu_count, delayed
+from safetensors import SafetensorError
+from safetensors.numpy import load as arrays_from_bytes
 
 from ... import data as sources
 from ...data.spec import Dataset
-from ...engine.errors import AtlasError, Interrupted
+from ...engine.checkpoint import Store
+from ...engine.errors import AtlasError, Interrupted, UsageError
 from ..training.inputs import data_name
 from ..training.recipe import read_recipe
 from ..training.resolve import resolve
-from ..training.run import RECIPE, RESULT
+from ..training.run import RECIPE, RESULT, TEST, TEST_SUM
 from ..training.train import resume, run_recipe
 from .baselines import run_baseline
 
@@ -65,6 +70,12 @@ class Done:
     folder: Path
     error: str = ""
     baseline: bool = False
+    warnings: tuple[str, ...] = ()  # that a worker process raised
+
+    @property
+    def reason(self) -> str:
+        """The first line of what went wrong."""
+        return self.error.strip().partition("\n")[0].rstrip(" .:")
 
 
 def workers_for(jobs: int | None, count: int) -> int:
@@ -79,23 +90,58 @@ def threads_for(workers: int) -> int:
     return max(1, cpu_count() // workers)
 
 
+def finished(folder: Path, baseline: bool = False) -> bool:
+    """Whether a run's folder holds all that a comparison reads; what is damaged or lost is run again."""
+    try:
+        result = json.loads((folder / RESULT).read_text())
+        if not {"scores", "metric", "parts", "clock"} <= result.keys():
+            return False
+        if TEST_SUM in result or result["metric"] != "loss":
+            content = (folder / TEST).read_bytes()
+            if result.get(TEST_SUM) not in (None, hashlib.sha256(content).hexdigest()):
+                return False
+            arrays_from_bytes(content)
+        if not baseline:
+            read_recipe(folder / RECIPE)
+            sources.Preparation.load(folder / "preparation")
+        return baseline or (folder / "model").exists() or bool(Store(folder / "checkpoints").steps())
+    except (OSError, ValueError, AttributeError, TypeError, SafetensorError, AtlasError):
+        return False
+
+
 def missing_of(jobs: list[Job]) -> list[Job]:
-    """The jobs that have no result yet."""
-    return [job for job in jobs if not (job.folder / RESULT).exists()]
+    """The jobs that have no sound result yet."""
+    return [job for job in jobs if not finished(job.folder, job.entry.baseline)]
+
+
+def reasons(done: Sequence[Done]) -> str:
+    """Why runs failed: the first line of each method's first failure; methods that failed alike together."""
+    first: dict[str, str] = {}
+    for ended in done:
+        if ended.error:
+            first.setdefault(ended.label, ended.reason)
+    alike: dict[str, list[str]] = {}
+    for label, why in first.items():
+        alike.setdefault(why, []).append(label)
+    return "; ".join(f"{', '.join(labels)}: {why}" for why, labels in alike.items())
 
 
 def run_all(jobs: list[Job], workers: int) -> Iterator[Done]:
     """Each job as it ends; those that are finished already first."""
     missing = missing_of(jobs)
+    waiting = {(job.entry.label, job.seed) for job in missing}
     for job in jobs:
-        if (job.folder / RESULT).exists():
+        if (job.entry.label, job.seed) not in waiting:
             yield Done(job.entry.label, job.seed, job.folder, baseline=job.entry.baseline)
     if workers == 1 or len(missing) < 2:
         yield from map(run_job, missing)
         return
-    yield from Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(run_job)(job) for job in missing
-    )
+    for ended in Parallel(n_jobs=workers, return_as="generator_unordered")(
+        delayed(_run_quietly)(job) for job in missing
+    ):
+        for text in ended.warnings:
+            warnings.warn(text, stacklevel=2)
+        yield ended
 
 
 class Forwarding:
@@ -129,6 +175,13 @@ def _opened(study: str, source: str, own: tuple[tuple[str, Any], ...]) -> Datase
     return sources.open_dataset(source, **options)
 
 
+def _run_quietly(job: Job) -> Done:
+    """A job in a worker process: its warnings are handed to the process that shows them."""
+    with warnings.catch_warnings(record=True) as caught:
+        done = run_job(job)
+    return replace(done, warnings=tuple(dict.fromkeys(str(each.message) for each in caught)))
+
+
 def run_job(job: Job) -> Done:
     """Train one run of a study, or go on with it; what goes wrong becomes words."""
     entry, folder = job.entry, job.folder
@@ -157,5 +210,9 @@ def run_job(job: Job) -> Done:
 
 
 def _check_same(folder: Path, job: Job) -> None:
-    if read_recipe(folder / RECIPE).seed != job.seed:
+    try:
+        recipe = read_recipe(folder / RECIPE)
+    except UsageError as error:
+        raise AtlasError(f"{error}; delete {folder} to run it anew") from error
+    if recipe.seed != job.seed:
         raise AtlasError(f"{folder} holds a run of another seed; begin anew with --fresh")

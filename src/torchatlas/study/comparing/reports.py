@@ -1,24 +1,29 @@
 """Reports from folders: of one run, or of a comparison whose runs are there."""
 
+import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from ... import data as sources
+from ...data.spec import Dataset
 from ...engine.checkpoint import replace_durably, unwritable
 from ...engine.environment import environment
 from ...engine.errors import AtlasError
 from ...engine.learner import Learner
 from ..report import MethodResult, RunReport, RunResult, render_run
 from ..training.costs import costs_of
-from ..training.run import RECIPE, RESULT, Run, load
+from ..training.inputs import fingerprint
+from ..training.run import RECIPE, Run, load
 from ..training.scores import SCORES, higher_is_better
-from .compare import STUDY, make_entries_again
+from .compare import STUDY, read_question
+from .entries import make_entries_again
 from .gathering import SAMPLES, curve_of, run_result, summary_of
-from .jobs import Done
+from .jobs import Done, Entry, finished
+from .repeat import nameable
 from .summary import summarize
 
 
@@ -54,10 +59,11 @@ def run_report(run: Run, dataset: Any = None) -> RunReport:
         run.result["steps"],
         run.result["clock"]["seconds"],
     )
-    if run.test and dataset is not None:
+    if "prediction" in run.test and dataset is not None:
         result = run_result(result, run.test, dataset, run.spec)
-    if not run.test and run.spec.modality == "image" and isinstance(run.model, Learner):
+    if "prediction" not in run.test and run.spec.modality == "image" and isinstance(run.model, Learner):
         result.samples = list(run.sample(SAMPLES))
+    unrepeatable = _why_not(run, dataset)
     found = costs_of(run.model, torch.zeros(1, *run.spec.shape))
     method = MethodResult(
         run.recipe.method,
@@ -77,38 +83,72 @@ def run_report(run: Run, dataset: Any = None) -> RunReport:
         method=method,
         budget=f"{result.steps:,} steps",
         recipe_yaml=run.recipe.write(),
-        command=f"torchatlas train {run.folder / RECIPE} --out ANOTHER-FOLDER",
+        command="" if unrepeatable else _command(run.folder),
+        unrepeatable=unrepeatable,
         environment=environment(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
+def _command(folder: Path) -> str:
+    return shlex.join(("torchatlas", "train", str(folder / RECIPE), "--out", "ANOTHER-FOLDER"))
+
+
+def _why_not(run: Run, dataset: Any) -> str:
+    """Why no command repeats a run, or nothing where one does."""
+    if not nameable(run.recipe.method):
+        return "its method lived in a script, a notebook or a function, where no command finds it"
+    return "" if dataset is not None else f"its data, {run.recipe.data}, is not there as it was"
+
+
 def _reopened(run: Run) -> Any:
-    """The run's data, where it is still there; a report without pictures of mistakes otherwise."""
+    """The run's data, where it is what it was; a report without pictures of mistakes otherwise."""
     try:
-        return sources.open_dataset(run.recipe.data, **run.recipe.data_options)
+        dataset = sources.open_dataset(run.recipe.data, **run.recipe.data_options)
     except AtlasError:
         return None
+    return dataset if run.recipe.data_fingerprint in (None, fingerprint(dataset)) else None
 
 
 def _study_report(folder: Path, out: str | Path | None) -> Path:
-    question = yaml.safe_load((folder / STUDY).read_text())
-    question.pop("versions", None)
-    dataset = sources.open_dataset(question["data"], **question["data_options"])
+    question = read_question(folder)
     entries = make_entries_again(question)
-    done = []
-    for path in sorted((folder / "runs").iterdir()):
-        stem, _, seed = path.name.rpartition("-seed")
-        label = next((e.label for e in entries if e.slug == stem), stem)
-        missing = "" if (path / RESULT).exists() else "not finished"
-        done.append(Done(label, int(seed), path, missing, (path / "baseline.json").exists()))
-    if not any(d for d in done if not d.error):
+    done = [_done(path, entries) for path in sorted((folder / "runs").glob("*-seed*")) if _seed(path) >= 0]
+    if not any(not d.error and not d.baseline for d in done):
         raise AtlasError(f"{folder} has no finished run yet; start the comparison again to go on with it")
-    comparison = summarize(folder, dataset, done, question, entries)
+    comparison = summarize(folder, _data_again(folder, question), done, question, entries)
     if out is None:
         return comparison.report
-    _write(Path(out), comparison.report.read_text())
+    _write(Path(out), comparison.report.read_text(encoding="utf-8"))
     return Path(out)
+
+
+def _done(path: Path, entries: Sequence[Entry]) -> Done:
+    baseline = (path / "baseline.json").exists()
+    stem = path.name.rpartition("-seed")[0]
+    label = next((e.label for e in entries if e.slug == stem), stem)
+    return Done(label, _seed(path), path, "" if finished(path, baseline) else "not finished", baseline)
+
+
+def _seed(path: Path) -> int:
+    """The seed of a run's folder; -1 for a folder that is none."""
+    number = path.name.rpartition("-seed")[2]
+    return int(number) if number.isdecimal() else -1
+
+
+def _data_again(folder: Path, question: dict[str, Any]) -> Dataset:
+    """A study's data, which must be what it was: its report shows rows of it."""
+    if question.get("data_given") == "object":
+        raise AtlasError(
+            f"the data of {folder} was an object in Python; its report is written by calling compare again "
+            f"with the same arguments and out={str(folder)!r}: finished runs are kept"
+        )
+    dataset: Dataset = sources.open_dataset(question["data"], **question["data_options"])
+    if question.get("data_fingerprint") not in (None, fingerprint(dataset)):
+        raise AtlasError(
+            f"{question['data']} is not what it was when {folder} was made; put the old data back"
+        )
+    return dataset
 
 
 def _write(path: Path, text: str) -> None:

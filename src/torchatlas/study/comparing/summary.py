@@ -20,13 +20,14 @@ from ...engine.errors import AtlasError
 from ..report import DataSummary, StudyResult, render
 from ..report.numbers import as_json, results_rows
 from ..training.recipe import read_recipe
-from ..training.resolve import card_of
 from ..training.run import RECIPE
 from ..training.scores import SCORES, higher_is_better
+from ..training.testing import OWN
 from ..verdict.model import Verdict
 from ..verdict.statistics import compare_all
 from .gathering import Gathered, gather, method_result, spec_of, summary_of
 from .jobs import Done, Entry
+from .repeat import command_of
 
 
 @dataclass
@@ -122,6 +123,7 @@ def summarize(
         method_result([g for g in gathered if g.done.label == n], dataset, spec, metric, own.get(n))
         for n in labels
     ]
+    command, unrepeatable = command_of(question)
     study = StudyResult(
         title=f"{', '.join(question['methods'])} on {dataset.name}",
         question=f"Which of {', '.join(question['methods'])} is best on {dataset.name}?",
@@ -135,9 +137,11 @@ def summarize(
         tuning="Each method with its default recipe and the settings shown; nothing was tuned for this data.",
         split=_split_words(dataset, gathered),
         recipe_yaml=_recipe_text(gathered),
-        command=_command(question, folder),
+        command=command,
+        unrepeatable=unrepeatable,
         environment=environment(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        warnings=[f"{m.label}: {m.unknown_cost}" for m in methods if m.unknown_cost],
     )
     if not any(g.result["scores"] for g in competing):
         study.verdict = _unscored(study.verdict, gathered)
@@ -162,7 +166,7 @@ def write_study(comparison: Comparison) -> None:
         replace_durably(folder / "results.json", json.dumps(as_json(study), indent=1).encode())
         rows = results_rows(study)
         columns = list(dict.fromkeys(key for row in rows for key in row))
-        with open(folder / "results.csv", "w", newline="") as file:
+        with open(folder / "results.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
@@ -171,7 +175,7 @@ def write_study(comparison: Comparison) -> None:
 
 
 def _better(spec: Spec, metric: str) -> bool:
-    return metric in SCORES.get(spec.task, {}) and higher_is_better(spec, metric)
+    return higher_is_better(spec, metric)
 
 
 def _redrawn(dataset: Dataset, gathered: list[Gathered]) -> bool:
@@ -186,6 +190,16 @@ def _split_words(dataset: Dataset, gathered: list[Gathered]) -> str:
     return "the data's own test part" if len(dataset.test) else "the same test part for each seed"
 
 
+def _per_sample(run: Gathered, spec: Spec, metric: str) -> Any:
+    """A run's score for each test sample; None where the score is no mean over samples."""
+    if OWN + metric in run.test:
+        return run.test[OWN + metric]
+    kind = SCORES.get(spec.task, {}).get(metric)
+    if "prediction" not in run.test or kind is None or kind.sample is None:
+        return None
+    return kind.sample(run.test["y"], run.test["prediction"])
+
+
 def _judge(
     gathered: list[Gathered], labels: list[str], spec: Spec, metric: str, dataset: Dataset, seeds: list[int]
 ) -> Any:
@@ -198,12 +212,10 @@ def _judge(
     scores = {name: [score(name, seed) for seed in seeds] for name in labels}
     redrawn = _redrawn(dataset, gathered)
     parts = next(g.result["parts"] for g in gathered if g.result)
-    kind = SCORES.get(spec.task, {}).get(metric)
     per_sample = None
-    if not redrawn and kind is not None and kind.sample is not None:
-        size = parts["test"]
-        nothing = np.full(size, np.nan)
-        rows = {key: kind.sample(g.test["y"], g.test["prediction"]) for key, g in found.items() if g.test}
+    rows = {key: kept for key, g in found.items() if (kept := _per_sample(g, spec, metric)) is not None}
+    if not redrawn and rows and len({len(values) for values in rows.values()}) == 1:
+        nothing = np.full(len(next(iter(rows.values()))), np.nan)
         per_sample = {name: np.stack([rows.get((name, s), nothing) for s in seeds]) for name in labels}
     return compare_all(
         scores,
@@ -214,7 +226,13 @@ def _judge(
         higher_is_better=_better(spec, metric),
         metric=metric,
         baselines={g.done.label for g in gathered if g.done.baseline},
+        failures=_failures(gathered),
     )
+
+
+def _failures(gathered: list[Gathered]) -> dict[str, str]:
+    """Why a method failed: the first line of its first failure."""
+    return {g.done.label: g.done.reason for g in reversed(gathered) if g.done.error}
 
 
 def _summary(dataset: Dataset, spec: Spec, gathered: list[Gathered]) -> DataSummary:
@@ -238,28 +256,5 @@ def _recipe_text(gathered: list[Gathered]) -> str:
     texts = []
     for label in dict.fromkeys(g.done.label for g in gathered if g.result and not g.done.baseline):
         good = next(g for g in gathered if g.done.label == label and g.result)
-        texts.append(f"# {label}\n{(good.done.folder / RECIPE).read_text()}")
+        texts.append(f"# {label}\n{(good.done.folder / RECIPE).read_text(encoding='utf-8')}")
     return "\n".join(texts)
-
-
-def _command(question: dict[str, Any], folder: Path) -> str:
-    """A command that repeats the study, where words can say it."""
-    methods = question["methods"]
-    names = list(dict.fromkeys(card_of(m["method"]).name for m in methods.values()))
-    same = [
-        k
-        for k in next(iter(methods.values()))["settings"]
-        if all(k in m["settings"] for m in methods.values())
-    ]
-    words = [
-        f"torchatlas compare {' '.join(names)} --data {question['data']} --seeds {len(question['seeds'])}"
-    ]
-    for key in same:
-        values = list(dict.fromkeys(json.dumps(m["settings"][key]).strip('"') for m in methods.values()))
-        words.append(
-            f"--vary '{key}={','.join(values)}'" if len(values) > 1 else f"--set '{key}={values[0]}'"
-        )
-    for key, value in question["data_options"].items():
-        for item in value if isinstance(value, list) else [value]:
-            words.append(f"--{key} {item}")
-    return " ".join(words)

@@ -6,7 +6,23 @@
 from collections.abc import Iterator
 
 from ...cards.card import Card
-from . import activations, estimators, layers, learners, losses, networks, optimizers
+from . import (
+    activations,
+    attacks,
+    compressions,
+    densities,
+    diffusions,
+    distillation,
+    estimators,
+    explanations,
+    layers,
+    learners,
+    losses,
+    metrics,
+    networks,
+    optimizers,
+    samplers,
+)
 from .law import Check, Law as Law, LawBroken as LawBroken
 
 LAWS: dict[str, tuple[Check, ...]] = {
@@ -19,13 +35,29 @@ LAWS: dict[str, tuple[Check, ...]] = {
     "optimizer": optimizers.LAWS,
     "schedule": optimizers.SCHEDULE_LAWS,
     "loss": losses.LAWS,
+    "losses/distillation": distillation.LAWS,
+    "losses/metric": losses.EMBEDDING_LAWS,
+    "losses/sequence": losses.SEQUENCE_LAWS,
+    "sampler": samplers.LAWS,
     "gan_loss": losses.GAN_LAWS + learners.LAWS,
     "learner": learners.LAWS,
+    "metric": metrics.LAWS,
+    "tool": (),  # each has a closed form of its own as its reference
     "estimator": estimators.LAWS,
+    "attack": attacks.LAWS,
+    "explanation": explanations.LAWS,
+    "compression": compressions.LAWS,
 }
 
 
 def laws_for(card: Card) -> Iterator[Law]:
-    """The laws of a card's kind, each ready to be checked; none for kinds that have no laws yet."""
-    for check in LAWS.get(card.kind, ()):
+    """The laws of a card's family or kind, each ready to be checked; none for kinds that have no laws yet.
+
+    Learners that are flows or diffusions keep the laws of those too.
+    """
+    checks = LAWS.get(card.family, LAWS.get(card.kind, ()))
+    if card.kind == "learner":
+        checks += densities.LAWS if densities.is_density(card) else ()
+        checks += diffusions.LAWS if diffusions.is_diffusion(card) else ()
+    for check in checks:
         yield Law.of(check, card)

@@ -1,6 +1,7 @@
 """Laws of networks, on the card's `tiny` setting."""
 
 import inspect
+import warnings
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from ...cards.card import Card
 from ...cards.reader import create, get
+from ...generative.autoregressive.language_model import LanguageModel
 from ...learning.supervised.supervised import Supervised
 from .law import Check, close, draw, must
 
@@ -38,13 +40,30 @@ def words(card: Card) -> dict[str, Any]:
 def input_shape(card: Card) -> tuple[int, ...]:
     """The shape of one input that the laws' setting takes."""
     known = words(card)
+    if "context" in known:
+        return (known["context"],)
     if "in_features" in known:
         return (known["in_features"],)
     return (known.get("in_channels", 1), *known.get("input_size", (32, 32)))
 
 
+def reads_text(card: Card) -> bool:
+    """Whether the network maps ids of characters to logits of each next one."""
+    return "context" in words(card)
+
+
+def text(card: Card, count: int, seed: int = 0) -> Tensor:
+    """Ids (count, context + 1) for the laws' setting; rows begin differently while there are ids for it."""
+    known, noise = words(card), torch.Generator().manual_seed(seed)
+    ids = torch.randint(known["num_classes"], (count, known["context"] + 1), generator=noise)
+    ids[:, 0] = torch.arange(count) % known["num_classes"]
+    return ids
+
+
 def example(card: Card, count: int, seed: int = 0) -> Tensor:
     """Inputs for the laws' setting."""
+    if reads_text(card):
+        return text(card, count, seed)[:, :-1]
     return draw(count, *input_shape(card), seed=seed)
 
 
@@ -55,24 +74,29 @@ def task_of(net: nn.Module) -> str:
 
 
 def target(card: Card, net: nn.Module, count: int) -> Tensor:
-    """Targets for `example` inputs: each class in turn, or normal numbers."""
+    """Targets for `example` inputs: each class in turn, normal numbers, or the next characters."""
+    if reads_text(card):
+        return text(card, count)[:, 1:]
     outputs = net(example(card, 2)).shape[1]
     return torch.arange(count) % outputs if task_of(net) == "classification" else draw(count, outputs, seed=3)
 
 
-def learner(card: Card, net: nn.Module) -> Supervised:
+def learner(card: Card, net: nn.Module) -> Supervised | LanguageModel:
     """The network with the loss of its recipe, or the one that fits its task."""
+    if reads_text(card):
+        return LanguageModel(net, words(card)["context"])
     loss = create(card.recipe["loss"]) if "loss" in card.recipe else None
     return Supervised(net, task_of(net), loss)
 
 
 def shapes_fit(card: Card) -> None:
-    """Any batch size gives one row of outputs per sample; features come before them."""
+    """Any batch size gives one row of outputs per sample (per character); features come before them."""
     net = build(card).eval()
-    outputs = words(card).get("num_classes", net(example(card, 1)).shape[1])
+    outputs = words(card).get("num_classes", net(example(card, 1)).shape[-1])
     for count in (1, 2, 5):
         x = example(card, count)
-        must(net(x).shape == (count, outputs), f"{card.name} made {tuple(net(x).shape)} of {count} samples")
+        shape = (*x.shape, outputs) if reads_text(card) else (count, outputs)
+        must(net(x).shape == shape, f"{card.name} made {tuple(net(x).shape)} of {count} samples")
         must(len(net.forward_features(x)) == count, f"{card.name}.forward_features loses the batch")
 
 
@@ -84,6 +108,19 @@ def other_sizes_fit(card: Card) -> None:
     size = (height + 4, width + 10)
     net = build(card, input_size=size).eval()
     must(len(net(draw(2, channels, *size))) == 2, f"{card.name} loses the batch at {size}")
+
+
+def later_characters_change_nothing(card: Card) -> None:
+    """What reads text gives the same at each place whatever comes after it, or nothing does."""
+    if not reads_text(card):
+        return
+    net, x = build(card).eval(), example(card, 3)
+    whole = net(x)
+    for place in range(1, x.shape[1]):
+        other = torch.cat([x[:, :place], (x[:, place:] + 1) % words(card)["num_classes"]], 1)
+        close(net(other)[:, :place], whole[:, :place], 1e-5, f"{card.name} looks ahead: before {place}")
+        close(net(x[:, :place]), whole[:, :place], 1e-5, f"{card.name} on {place} characters")
+    must(not torch.equal(net(other), whole), f"{card.name} does not look at the last character")
 
 
 def every_parameter_learns(card: Card) -> None:
@@ -140,28 +177,31 @@ def learns_eight_samples(card: Card) -> None:
 
 
 @torch.no_grad()
-def _fits(trained: Supervised, batch: tuple[Tensor, Tensor]) -> bool:
+def _fits(trained: Supervised | LanguageModel, batch: tuple[Tensor, Tensor]) -> bool:
     trained.eval()
     scores = trained.scores(batch)
     trained.train()
-    if trained.task == "classification":
-        return bool(scores["accuracy"].all())
+    if "accuracy" in scores:
+        return bool((scores["accuracy"] == 1).all())
     return bool(scores["squared_error"].mean() < 0.01 * batch[1].var())
 
 
 def compiles(card: Card) -> None:
-    """`torch.compile` takes it whole (no graph break) and gives the same."""
+    """`torch.compile` takes it whole (PyTorch's recurrent layers as one step each) and gives the same."""
     net, x = build(card).eval(), example(card, 3)
     torch.compiler.reset()
-    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
-    close(compiled(x), net(x), 1e-5, f"{card.name} compiled")
+    with torch._dynamo.config.patch(allow_rnn=True):
+        compiled = torch.compile(net, fullgraph=True, backend="aot_eager")(x)
+    close(compiled, net(x), 1e-5, f"{card.name} compiled")
 
 
 def exports(card: Card) -> None:
     """`torch.export` takes it with any batch size and gives the same."""
     net, x = build(card).eval(), example(card, 3)
     dynamic = ({0: torch.export.Dim.AUTO},)
-    exported = torch.export.export(net, (x,), dynamic_shapes=dynamic).module()
+    with warnings.catch_warnings():  # PyTorch's recurrent layers keep a list of their own weights
+        warnings.filterwarnings("ignore", "The tensor attributes .*_flat_weights", UserWarning)
+        exported = torch.export.export(net, (x,), dynamic_shapes=dynamic).module()
     more = example(card, 5, seed=1)
     close(exported(more), net(more), 1e-5, f"{card.name} exported")
 
@@ -189,6 +229,7 @@ def state_round_trips(card: Card) -> None:
 
 LAWS: tuple[Check, ...] = (
     shapes_fit,
+    later_characters_change_nothing,
     other_sizes_fit,
     every_parameter_learns,
     samples_stand_alone,

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.optim import Optimizer
 
 from ...cards.card import Card
 from ...cards.reader import create, get
+from ...engine.errors import AtlasError
 from .law import Check, draw, must
 
 RATES = (0.1, 1.0, 0.03, 0.01, 0.001)
@@ -134,12 +136,77 @@ def closures_are_called(card: Card) -> None:
     must(abs(got - before) < 1e-6, f"{card.name}.step(closure) gives {got} back, not {before}")
 
 
+SHAPES = ((), (3,), (2, 3), (3, 1), (2, 3, 2, 2))
+
+
+def _weights(dtype: torch.dtype = torch.float) -> list[Tensor]:
+    return [draw(math.prod(s), seed=k, dtype=dtype).reshape(s) for k, s in enumerate(SHAPES)]
+
+
+def _after_one_step(card: Card, gradient: Callable[[Tensor], Tensor | None]) -> list[tuple[Tensor, Tensor]]:
+    """Weights of many shapes before and after a step by given gradients."""
+    weights = _weights(torch.double)
+    moved = [torch.nn.Parameter(weight.clone()) for weight in weights]
+    for weight in moved:
+        weight.grad = gradient(weight.detach())
+    make(card, moved, 0.01).step(lambda: torch.zeros((), dtype=torch.double))
+    return list(zip(weights, (weight.detach() for weight in moved), strict=True))
+
+
+def every_shape_moves(card: Card) -> None:
+    """Scalars, vectors, matrices and kernels take a finite step, in double precision too."""
+    for before, after in _after_one_step(card, lambda w: w.square() + 0.1):
+        sound = after.dtype == torch.double and bool(torch.isfinite(after).all())
+        must(sound, f"{card.name} spoils weights of shape {tuple(before.shape)}")
+        same = bool((before == after).any())
+        must(not same, f"{card.name} leaves weights of shape {tuple(before.shape)} as they were")
+
+
+def nothing_stays_nothing(card: Card) -> None:
+    """Gradients of zero leave finite weights; weights without a gradient do not move at all."""
+    for _, after in _after_one_step(card, torch.zeros_like):
+        must(bool(torch.isfinite(after).all()), f"{card.name} is not finite where gradients are zero")
+    for before, after in _after_one_step(card, lambda w: None):
+        must(torch.equal(before, after), f"{card.name} moves weights that have no gradient")
+
+
+def gradients_are_left_alone(card: Card) -> None:
+    """A step only reads the gradients: whoever logs or clips them after it sees what was computed."""
+    weights = [weight.requires_grad_() for weight in _weights()]
+    for weight in weights:
+        weight.grad = weight.detach() + 0.5
+    grads = [weight.grad for weight in weights if weight.grad is not None]
+    kept = [grad.clone() for grad in grads]
+    make(card, weights, 0.01).step(lambda: torch.zeros(()))
+    same = all(torch.equal(grad, old) for grad, old in zip(grads, kept, strict=True))
+    must(same, f"{card.name} writes into the gradients")
+
+
+def strange_gradients_are_taken_or_refused(card: Card) -> None:
+    """Sparse and complex gradients give a finite step, or an error that names what is refused."""
+    for word in ("sparse", "complex"):
+        weight = draw(3, 2).to(torch.cfloat if word == "complex" else torch.float).requires_grad_()
+        weight.grad = torch.ones_like(weight).to_sparse() if word == "sparse" else torch.ones_like(weight)
+        try:
+            with warnings.catch_warnings(action="ignore"):  # PyTorch speaks of sparse tensors' invariants
+                make(card, [weight], 0.01).step(lambda: torch.zeros(()))
+        except (RuntimeError, ValueError, AtlasError) as error:
+            must(
+                word in str(error).lower(), f"{card.name} refuses {word} gradients without saying so: {error}"
+            )
+        must(bool(torch.isfinite(weight.detach().abs()).all()), f"{card.name} spoils {word} weights")
+
+
 LAWS: tuple[Check, ...] = (
     descends_a_parabola,
     descends_rosenbrock,
     state_round_trips,
     groups_stand_alone,
     closures_are_called,
+    every_shape_moves,
+    nothing_stays_nothing,
+    gradients_are_left_alone,
+    strange_gradients_are_taken_or_refused,
 )
 
 

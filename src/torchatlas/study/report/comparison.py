@@ -32,7 +32,11 @@ def render(study: StudyResult) -> str:
         _how(view),
     ]
     return parts.document(
-        study.title, [*body, *parts.closing(study.recipe_yaml, study.command, study.environment)]
+        study.title,
+        [
+            *body,
+            *parts.closing(study.recipe_yaml, study.command, study.environment, study.unrepeatable),
+        ],
     )
 
 

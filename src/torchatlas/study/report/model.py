@@ -51,6 +51,7 @@ class MethodResult:
     settings: dict[str, Any] = field(default_factory=dict)
     runs: list[RunResult] = field(default_factory=list)
     baseline: bool = False
+    unknown_cost: str = ""  # why it could not be measured
 
 
 @dataclass
@@ -86,6 +87,7 @@ class StudyResult:
     split: str = ""  # how the test part came about
     recipe_yaml: str = ""
     command: str = ""  # repeats the study
+    unrepeatable: str = ""  # why no command does
     environment: dict[str, Any] = field(default_factory=dict)
     created: str | None = None
     warnings: list[str] = field(default_factory=list)
@@ -104,6 +106,7 @@ class RunReport:
     budget: str = ""
     recipe_yaml: str = ""
     command: str = ""
+    unrepeatable: str = ""  # why no command repeats it
     environment: dict[str, Any] = field(default_factory=dict)
     created: str | None = None
     warnings: list[str] = field(default_factory=list)

@@ -147,12 +147,14 @@ def failures(methods: Sequence[MethodResult]) -> Html | None:
     return table(["method", "seeds", "why it failed"], rows, class_="plain") if rows else None
 
 
-def closing(recipe: str, command: str, environment: dict[str, Any]) -> list[Html]:
+def closing(recipe: str, command: str, environment: dict[str, Any], unrepeatable: str = "") -> list[Html]:
     """Recipe, environment and how to repeat."""
     found = []
     if command:
         again = "This command gives the same numbers on the same machine and versions."
         found.append(section("repeat", "How to repeat", tag("pre", command, class_="command"), lead=again))
+    elif unrepeatable:
+        found.append(section("repeat", "How to repeat", lead=f"No command repeats this: {unrepeatable}."))
     if recipe:
         told = tag("summary", "every setting")
         short = recipe.count("\n") <= LINES

@@ -20,7 +20,7 @@ def render_run(report: RunReport) -> str:
     body = [_head(report, run), _scores(report, run), _samples(run), _learning(run), _mistakes(report, run)]
     about = [*parts.data_facts(report.data), ("budget", report.budget), *_cost(report, run)]
     how = parts.section("how", "Data and cost", parts.facts(about))
-    ending = parts.closing(report.recipe_yaml, report.command, report.environment)
+    ending = parts.closing(report.recipe_yaml, report.command, report.environment, report.unrepeatable)
     return parts.document(report.title, [*body, how, *ending])
 
 

@@ -11,17 +11,23 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ...cards.card import Card
-from ...cards.reader import create, find, get
-from ...data.spec import Spec
+from ...cards.reader import catalog, create, find, get
+from ...data.spec import Part, Spec
 from ...engine.errors import UsageError
 from ...engine.learner import Learner
+from ...engine.loop import ENDLESS
 from ...generative.adversarial.gan import GAN
-from ...learning.supervised.supervised import Supervised
+from ...learning.metric.embedding import WIDTH, Embedding
+from ...learning.supervised.supervised import Supervised, output_loss
+from ...losses.metric.embedding import AbstractEmbeddingLoss
+from .faults import told
 from .recipe import Recipe
+from .trial import give_sizes
 from .words import choice, part
 
 DEFAULT_NETWORK = "mlp"
-PARTS = ("activation", "optimizer", "loss", "schedule")  # trained in the default network
+PARTS = ("activation", "optimizer", "loss", "schedule", "sampler")  # trained in the default network
+TASKS = ("classification", "regression", "multilabel")  # those that a loss's topics name
 TRAINED = ("network", "learner", "gan_loss", "estimator")
 
 
@@ -58,21 +64,20 @@ def factory(card: Card, method: Any = None) -> Callable[..., Any]:
 def build(recipe: Recipe, spec: Spec, method: Any = None) -> Learner:
     """The learner of a recipe for data of this spec: the method itself, or wrapped as its kind says.
 
-    A network goes into `Supervised`, a GAN loss pair into `GAN`, a part (activation, loss, optimizer,
-    schedule) into the default network. Raises UsageError where the method does not fit the data.
+    A network goes into `Supervised`, or with a loss over embeddings into `Embedding`; a GAN loss pair into
+    `GAN`; a part (activation, loss, optimizer, schedule, sampler) into the default network.
+    Raises UsageError where the method does not fit the data.
     """
     card = find(recipe.method) if method is None else Card(recipe.method, "", "own", recipe.method)
     options = {key: part(value) for key, value in recipe.options.items()}
-    try:
+    said = ", ".join(f"{key}={value}" for key, value in recipe.options.items())
+    with told(f"{recipe.method} cannot be built for this data{f' with {said}' if said else ''}"):
         learner = _build(card, spec, options, recipe.loss, method)
-    except (TypeError, ValueError, RuntimeError) as error:
-        told = ", ".join(f"{key}={value}" for key, value in recipe.options.items())
-        how = f" with {told}" if told else ""
-        raise UsageError(f"{recipe.method} cannot be built for this data{how}: {error}") from error
     if learner.needs_target and spec.task == "none":
         raise UsageError(
             f"{recipe.method} learns from a target and this data has none; say which with --target"
         )
+    give_sizes(learner, spec)
     return learner
 
 
@@ -91,18 +96,30 @@ def _build(card: Card, spec: Spec, options: dict[str, Any], loss: str | None, me
         raise UsageError(
             "give the class of your network (or a function that makes one), not a module already made"
         )
-    network = thing(**{**from_data(thing, spec), **options})
+    criterion, words = _loss(loss, spec), from_data(thing, spec)
+    if isinstance(criterion, AbstractEmbeddingLoss):
+        words = {word: WIDTH if word == "num_classes" else value for word, value in words.items()}
+    network = thing(**{**words, **options})
     if isinstance(network, Learner):
         return network
     if not isinstance(network, nn.Module):
         raise UsageError(f"{card.name} made a {type(network).__name__}, not an nn.Module")
-    return Supervised.for_data(spec, network=network, loss=_loss(loss))
+    if isinstance(criterion, AbstractEmbeddingLoss):
+        return Embedding.for_data(spec, network, loss=criterion)
+    return Supervised.for_data(spec, network=network, loss=criterion)
 
 
-def _loss(text: str | None) -> nn.Module | None:
+def _loss(text: str | None, spec: Spec) -> nn.Module | None:
     if text is None:
         return None
     name, options = choice(text)
+    topics = find(name).topics
+    if topics and spec.task in TASKS and spec.task not in topics:
+        fitting = [c.name for c in catalog().values() if c.kind == "loss" and spec.task in c.topics]
+        usual = type(output_loss(spec.task)).__name__
+        cure = f"take {' or '.join(fitting)}, or leave it out" if fitting else "leave it out"
+        what = f"{name} is no loss for {spec.task} (it is for {' and '.join(topics)})"
+        raise UsageError(f"{what}: {cure} for PyTorch's {usual}")
     loss = create(name, **options)
     if not isinstance(loss, nn.Module):
         raise UsageError(f"{name} is no loss of the form (prediction, target)")
@@ -118,7 +135,11 @@ def from_data(thing: Callable[..., Any], spec: Spec) -> dict[str, Any]:
     }
     if spec.modality == "image":
         known["input_size"] = spec.shape[1:]
+    if spec.modality == "text":
+        known["context"] = spec.shape[0]
     words = inspect.signature(thing).parameters
+    if spec.modality != "text" and "context" in words and "in_features" not in words:
+        raise ValueError("it reads text, and this data is none; say --data text:PATH")
     if spec.modality == "table" and "in_channels" in words and "in_features" not in words:
         raise ValueError("it takes images, and this data is a table; mlp takes tables")
     return {word: value for word, value in known.items() if word in words}
@@ -133,6 +154,18 @@ def wanted_size(card: Card, options: Mapping[str, Any], method: Any = None) -> t
     if isinstance(size, int):
         return (size, size)
     return tuple(size) if size is not None else None
+
+
+def wanted_context(card: Card, options: Mapping[str, Any], method: Any = None) -> int | None:
+    """How many characters a language model reads at once: its `context` option, or that option's default."""
+    word = None if is_classical(card) else inspect.signature(factory(card, method)).parameters.get("context")
+    if word is None:
+        return None
+    default = None if word.default is word.empty else word.default
+    context = options.get("context", default)
+    if not isinstance(context, int) or context < 1:
+        raise UsageError(f"context={context!r} must be a number of characters, such as 128")
+    return context
 
 
 def wanted_scaling(card: Card, method: Any = None) -> str:
@@ -193,19 +226,37 @@ def _without_budget(recipe: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def make_sampler(recipe: Recipe, card: Card, part: Part) -> Any:
+    """The sampler of the training rows; None for each row once an epoch."""
+    text = card.name if card.kind == "sampler" else recipe.sampler
+    if text is None:
+        return None
+    name, options = choice(text)
+    if part.y is None or part.y.ndim != 1 or part.y.is_floating_point():
+        raise UsageError(f"{name} draws by class, and this data has no classes: leave it out")
+    return create(name, part.y, **{"seed": recipe.seed, **options})
+
+
 LENGTHS = ("T_max", "total_steps", "total_iters")  # how schedules call the number of steps they cover
+HALF = "step_size_up"  # how cyclic ones call half a cycle; where it is not said, a run has CYCLES of them
+CYCLES = 3
+FROM_RATE = {"base_lr": 0.1, "max_lr": 1.0}  # rates that are said by none: shares of the optimizer's own
 
 
 def stretched(text: str) -> bool:
     """Whether a schedule takes its length from the run."""
     name, options = choice(text)
-    return any(word in inspect.signature(get(name)).parameters and word not in options for word in LENGTHS)
+    words = inspect.signature(get(name)).parameters
+    return any(word in words and word not in options for word in (*LENGTHS, HALF))
 
 
 def make_schedules(
     recipe: Recipe, optimizers: dict[str, Optimizer], steps: int, card: Card
 ) -> dict[str, LRScheduler]:
-    """One schedule per player, stretched over the run where its length was not said."""
+    """One schedule per player, stretched over the run where its length was not said.
+
+    Rates that a schedule must be told and nobody said are shares of its optimizer's own (`FROM_RATE`).
+    """
     text = card.name if card.kind == "schedule" else recipe.schedule
     if text is None:
         return {}
@@ -214,12 +265,19 @@ def make_schedules(
     for word in LENGTHS:
         if word in words and word not in options:
             options[word] = steps
-    try:
-        return {player: get(name)(optimizer, **options) for player, optimizer in optimizers.items()}
-    except TypeError as error:
-        raise UsageError(
-            f"{name} does not take these options: {error}; write {name}(step_size=100), say"
-        ) from error
+    if HALF in words and steps < ENDLESS:
+        options.setdefault(HALF, max(1, steps // (2 * CYCLES)))
+    made = {}
+    for player, optimizer in optimizers.items():
+        rate = float(optimizer.param_groups[0]["lr"])
+        rates = {word: share * rate for word, share in FROM_RATE.items() if _needs(words, word)}
+        with told(f"{name} does not take these options"):
+            made[player] = get(name)(optimizer, **{**rates, **options})
+    return made
+
+
+def _needs(words: Mapping[str, inspect.Parameter], word: str) -> bool:
+    return word in words and words[word].default is inspect.Parameter.empty
 
 
 def parameters_of(learner: Learner) -> int:

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from ...data.spec import Dataset
 from ...engine.errors import AtlasError
 from ...engine.learner import Learner
+from ...inspection.cost import count_macs
 from .build import parameters_of
 from .classical import Classical
 from .inputs import prepare
@@ -44,10 +44,7 @@ def costs_of(model: Learner | Classical, sample: Tensor) -> Costs:
 
 def macs(model: Learner, sample: Tensor) -> int:
     """Multiply-adds of a prediction."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.eval()
-        model.predict(sample.to(device_of(model)))
-    return int(counter.get_total_flops()) // 2
+    return count_macs(model, sample.to(device_of(model)), call="predict").total
 
 
 def latency(model: Learner | Classical, sample: Tensor) -> float:

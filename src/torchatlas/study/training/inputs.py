@@ -12,7 +12,7 @@ from ... import data as sources
 from ...cards.card import Card
 from ...data.spec import Dataset, Part
 from ...engine.errors import AtlasError
-from .build import is_classical, wanted_scaling, wanted_size
+from .build import is_classical, wanted_context, wanted_scaling, wanted_size
 from .recipe import Recipe
 
 
@@ -48,6 +48,8 @@ def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) ->
         valid=recipe.valid,
         split=recipe.split,
         fold=recipe.fold,
+        labels=recipe.labels,
+        context=wanted_context(card, recipe.options, method) if dataset.modality == "text" else None,
         wanted_by=recipe.method,
     )
     if recipe.data_fingerprint not in (None, fingerprint(dataset)):

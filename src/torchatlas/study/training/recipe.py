@@ -14,7 +14,7 @@ FORMAT = 1
 class Recipe(BaseModel):
     """A run, resolved: running the same recipe again gives the same record, clock fields aside."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
 
     format: int = FORMAT
     method: str
@@ -32,6 +32,7 @@ class Recipe(BaseModel):
     optimizer_options: dict[str, Any] = Field(default_factory=dict)
     schedule: str | None = None
     loss: str | None = None
+    sampler: str | None = None
     clip: float | None = Field(None, gt=0)
     ema: float | None = Field(None, ge=0, lt=1)
     patience: int | None = Field(None, gt=0)
@@ -43,6 +44,7 @@ class Recipe(BaseModel):
     test: float = Field(0.2, gt=0, lt=1)
     valid: float = Field(0.15, ge=0, lt=1)
     fold: tuple[int, int] | None = None
+    labels: int | None = Field(None, gt=0)  # how many training rows show their targets; None: all
     metric: str | None = None
     device: str = "auto"
     threads: int | None = Field(None, gt=0)

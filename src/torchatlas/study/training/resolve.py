@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from ...cards.card import Card
 from ...cards.reader import find
 from ...engine.errors import UsageError
-from .build import factory
+from .build import factory, is_classical
+from .parts import check_parts
 from .recipe import SETTABLE, Recipe, first_problem
-from .words import choice, written
+from .words import written
 
 DATA_OPTIONS = (  # what `open_dataset` is told
     "target",
@@ -29,6 +30,11 @@ DATA_OPTIONS = (  # what `open_dataset` is told
 )
 BUDGETS = {"epochs", "steps", "minutes"}
 EPOCHS = 30  # where neither the user nor the card says a budget
+STEPWISE = {  # what means something only to what is trained in steps
+    *BUDGETS,
+    *("batch_size", "micro", "optimizer", "lr", "schedule", "loss", "sampler", "clip", "ema", "patience"),
+    *("validate_every", "log_every", "save_every", "save_every_steps"),
+}
 FROM_DATA = ("self", "spec", "num_classes", "in_channels", "in_features", "network")  # not the user's to say
 
 
@@ -56,18 +62,21 @@ def resolve(
         "optimizer_options": default.optimizer | said.optimizer,
         "data_options": dict(own or {}),
     }
-    return _checked({"method": card.name, "data": data, **more, **default.fields, **said.fields})
+    values = {"method": card.name, "data": data, **more, **default.fields, **said.fields}
+    return _checked(values, card, method)
 
 
 def override(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     """A recipe with other settings; a new budget replaces the old. Raises UsageError as `resolve` does."""
-    said = _sorted_out(card_of(recipe.method), None, settings)
+    card = card_of(recipe.method)
+    refuse_meaningless([recipe.method], settings)
+    said = _sorted_out(card, None, settings)
     whole = recipe.model_dump()
     if BUDGETS & set(said.fields):
         whole |= dict.fromkeys(BUDGETS)
     whole["options"] |= said.options
     whole["optimizer_options"] |= said.optimizer
-    return _checked(whole | said.fields)
+    return _checked(whole | said.fields, card)
 
 
 @dataclass
@@ -82,7 +91,8 @@ class _Sorted:
 def _sorted_out(card: Card, method: Any, settings: Mapping[str, Any]) -> _Sorted:
     takes, found = method_options(card, method), _Sorted()
     for key, value in settings.items():
-        if key in SETTABLE:
+        own = takes is not None and key in takes and is_classical(card)  # a tree's loss is its own
+        if key in SETTABLE and not own:
             found.fields[key] = value
         elif key.startswith("optimizer."):
             found.optimizer[key.removeprefix("optimizer.")] = value
@@ -93,23 +103,31 @@ def _sorted_out(card: Card, method: Any, settings: Mapping[str, Any]) -> _Sorted
     return found
 
 
-def _checked(values: dict[str, Any]) -> Recipe:
+def _checked(values: dict[str, Any], card: Card, method: Any = None) -> Recipe:
     """A recipe whose fields are right and whose parts exist and are what they are used as."""
     try:
         recipe = Recipe(**values)
     except ValidationError as error:
         raise UsageError(first_problem(error)) from error
-    for kind in ("optimizer", "schedule", "loss"):
-        if (text := getattr(recipe, kind)) is not None:
-            card = find(choice(text)[0])
-            if card.kind not in (kind, "own"):
-                other = f"{card.name} is {_article(card.kind)}, not {_article(kind)}"
-                raise UsageError(f"{other}; see torchatlas list --kind {kind}")
+    check_parts(recipe, card, None if isinstance(method, str) else method)
     return recipe
 
 
-def _article(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
+def refuse_meaningless(methods: Iterable[Any], settings: Iterable[str]) -> None:
+    """Refuse what is said of training in steps where every method is a classical one, which is fitted.
+
+    Beside methods that are trained, such settings (a shared budget) pass classical ones by.
+    """
+    cards = [card_of(method) for method in methods]
+    if not all(map(is_classical, cards)):
+        return
+    own = {key for card in cards for key in method_options(card) or ()}
+    for key in settings:
+        if (key in STEPWISE and key not in own) or key.startswith("optimizer."):
+            names = " and ".join(dict.fromkeys(card.name for card in cards))
+            raise UsageError(
+                f"{names}: fitted, not trained in steps, so {key} means nothing here; leave it out"
+            )
 
 
 def _unknown(method: str, key: str, takes: Iterable[str]) -> str:

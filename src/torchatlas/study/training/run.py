@@ -1,7 +1,9 @@
 """A run: its folder, and what can be asked of the trained model that lies there."""
 
+import hashlib
 import json
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,19 +11,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load as arrays_from_bytes
 from torch import Tensor
 
 from ... import data as sources
-from ...data.spec import Dataset, Spec
+from ...data.spec import Dataset, Part, Spec
 from ...engine.checkpoint import Store
 from ...engine.environment import pick_device
 from ...engine.errors import AtlasError, DataError, UsageError
 from ...engine.learner import Learner
+from ...engine.randomness import reseed
 from ...engine.record import read_record
 from .build import build
 from .classical import Classical, load_classical
+from .intervals import Estimate, estimates, estimates_of
 from .recipe import Recipe, read_recipe
-from .scores import score_all
+from .scores import SCORES
 
 RECIPE, RECORD, RESULT, ENVIRONMENT, TEST = (
     "run.yaml",
@@ -30,6 +36,7 @@ RECIPE, RECORD, RESULT, ENVIRONMENT, TEST = (
     "environment.json",
     "test.safetensors",
 )
+TEST_SUM = "test_sha256"  # where the result holds the checksum of the predictions for the test part
 
 
 @dataclass
@@ -47,40 +54,85 @@ class Run:
     history: list[dict[str, Any]] = field(default_factory=list)  # the record's lines
 
     def predict(self, data: Any, batch_size: int = 256) -> pd.DataFrame:
-        """Predictions for raw inputs: class names and probabilities, or values on the target's scale."""
-        return self.preparation.decode(self._outputs_of(self._read(data), batch_size))
+        """Predictions for raw inputs: class names and probabilities, or values on the target's scale.
+
+        Where the rows are files, their names come first. Raises UsageError where the model predicts nothing.
+        """
+        self._must_predict()
+        dataset = self._read(data)
+        table = self.preparation.decode(self._outputs_of(dataset, batch_size))
+        if len(dataset.files) and "file" not in table:
+            table.insert(0, "file", [str(name) for name in dataset.files])
+        return table
 
     def outputs(self, inputs: Any, batch_size: int = 256) -> np.ndarray[Any, Any]:
         """The model's outputs for raw inputs, as an array of (rows, outputs)."""
         x = self.preparation.encode(inputs)
         return np.concatenate([predict_tensor(self.model, part).numpy() for part in x.split(batch_size)])
 
-    def evaluate(self, data: Any) -> dict[str, float]:
-        """Every score of the task on labelled data, given like `train`'s."""
+    def evaluate(self, data: Any) -> dict[str, Estimate]:
+        """Every score of the task on labelled data, given like `train`'s, with 95 % intervals over samples.
+
+        Of a learner that predicts nothing, the means of its own scores. Raises UsageError where it has none.
+        """
+        if not predicts(self.model) or self.spec.task not in SCORES:
+            return self._own_scores(data)
         dataset = self._read(data)
+        y = self._target_of(dataset).numpy()
+        return estimates(self.spec, *original_scale(self.preparation, y, self._outputs_of(dataset)))
+
+    def _own_scores(self, data: Any) -> dict[str, Estimate]:
+        """The means of the learner's own scores, as its validation and test parts are scored."""
+        model = self.model
+        if not isinstance(model, Learner) or type(model).scores is Learner.scores:
+            raise UsageError(f"{self.recipe.method} has no score on new data{self._cure()}")
+        dataset, device = self._read(data), device_of(model)
+        if model.needs_target and self.spec.task in SCORES:
+            self._target_of(dataset)  # tells which one is missing
+        part = self._told(dataset, self.preparation.part, dataset).to(device)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            reseed(device, self.recipe.seed, "test")
+            found = own_scores(model, part, self.recipe.seed)
+        return estimates_of(found)
+
+    def _target_of(self, dataset: Dataset) -> Tensor:
         if dataset.target is None:
             wanted = ", ".join(self.preparation.coder.names)
             raise UsageError(f"{dataset.name} has no target to evaluate against: the model learned {wanted}")
-        y = self.preparation.target(dataset.target).numpy()
-        return score_all(self.spec, *original_scale(self.preparation, y, self._outputs_of(dataset)))
+        return self.preparation.target(dataset.target)
+
+    def _must_predict(self) -> None:
+        if not predicts(self.model):
+            makes = "makes data and " if makes_data(self.model) else ""
+            raise UsageError(f"{self.recipe.method} {makes}predicts nothing{self._cure()}")
+
+    def _cure(self) -> str:
+        return f": use torchatlas sample {self.folder or 'RUN'}" if makes_data(self.model) else ""
 
     def _read(self, data: Any) -> Dataset:
         """New data as the preparation wants it; of a set with its own test part, that part."""
-        dataset: Dataset = data if isinstance(data, Dataset) else self.preparation.read(data)
+        if isinstance(data, Dataset):
+            return data
+        said = self.recipe.data_options
+        dataset: Dataset = self.preparation.read(data, said.get("separator"), said.get("encoding"))
         return dataset
 
     def _outputs_of(self, dataset: Dataset, batch_size: int = 256) -> np.ndarray[Any, Any]:
-        """The model's outputs for a data set; what does not fit is told with the set's name."""
+        """The model's outputs for a data set."""
+        outputs: np.ndarray[Any, Any] = self._told(dataset, self.outputs, dataset.inputs, batch_size)
+        return outputs
+
+    @staticmethod
+    def _told(dataset: Dataset, function: Callable[..., Any], *words: Any) -> Any:
+        """What a function gives; data that does not fit is told with the set's name."""
         try:
-            return self.outputs(dataset.inputs, batch_size)
+            return function(*words)
         except DataError as error:
             raise DataError(f"{dataset.name}: {error}") from error
 
     def sample(self, count: int = 16, seed: int = 0) -> np.ndarray[Any, Any]:
         """New data from a generative model, on the scale of the raw data."""
-        from ...engine.randomness import reseed
-
-        if not isinstance(self.model, Learner) or type(self.model).sample is Learner.sample:
+        if not isinstance(self.model, Learner) or not makes_data(self.model):
             raise UsageError(f"{self.recipe.method} does not make new data; vae and gan_nonsaturating do")
         device = device_of(self.model)
         reseed(device, seed, "sample")
@@ -102,6 +154,16 @@ def original_scale(preparation: sources.Preparation, y: Any, p: Any) -> tuple[An
     return tuple(decode(np.asarray(v, dtype=np.float64).reshape(len(v), -1)).to_numpy() for v in (y, p))  # type: ignore[return-value]
 
 
+def predicts(model: Learner | Classical) -> bool:
+    """Whether a model predicts; what only makes data does not."""
+    return isinstance(model, Classical) or type(model).predict is not Learner.predict
+
+
+def makes_data(model: Learner | Classical) -> bool:
+    """Whether a model makes new data."""
+    return isinstance(model, Learner) and type(model).sample is not Learner.sample
+
+
 def device_of(model: Learner) -> torch.device:
     """The device of a learner's parameters."""
     return next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -114,6 +176,17 @@ def predict_tensor(model: Learner | Classical, x: Tensor) -> Tensor:
         return model.predict(x)
     model.eval()
     return model.predict(x.to(device_of(model))).cpu()
+
+
+@torch.no_grad()
+def own_scores(model: Learner, part: Part, seed: int) -> dict[str, np.ndarray[Any, Any]]:
+    """A learner's own scores for each sample that its trials of a part bring, in their order."""
+    model.eval()
+    found: dict[str, list[np.ndarray[Any, Any]]] = {}
+    for batch in model.trials(part, seed):
+        for name, score in model.scores(batch).items():
+            found.setdefault(name, []).append(score.double().cpu().numpy())
+    return {name: np.concatenate(values) for name, values in found.items()}
 
 
 def load(folder: str | Path, device: str = "auto") -> Run:
@@ -131,15 +204,49 @@ def load(folder: str | Path, device: str = "auto") -> Run:
     run = Run(
         recipe, load_model(folder, recipe, preparation.spec, device), preparation, preparation.spec, folder
     )
-    if (folder / RESULT).exists():
-        run.result = json.loads((folder / RESULT).read_text())
-        run.scores = run.result.get("scores", {})
-    if (folder / TEST).exists():
-        from safetensors.numpy import load_file
-
-        run.test = load_file(folder / TEST)
+    run.result = read_result(folder)
+    run.scores = run.result.get("scores", {})
+    run.test = read_test(folder, run.result)
     run.history = read_record(folder / RECORD)
     return run
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """A run's result; nothing where it is not finished, or (with a warning) where the file is damaged."""
+    try:
+        result: dict[str, Any] = json.loads((folder / RESULT).read_text())
+        return result
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        _warn(f"{folder / RESULT} is damaged ({error}) and left out{_anew(folder)}")
+        return {}
+
+
+def read_test(folder: Path, result: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    """A run's predictions for its test part; none, with a warning, where they are not those written."""
+    path, wanted = folder / TEST, result.get(TEST_SUM)
+    try:
+        content = path.read_bytes()
+        if wanted in (None, hashlib.sha256(content).hexdigest()):
+            return arrays_from_bytes(content)
+        what = "is damaged: its checksum is not the one written"
+    except FileNotFoundError:
+        if wanted is None:
+            return {}
+        what = "is missing"
+    except SafetensorError as error:
+        what = f"is damaged ({error})"
+    _warn(f"{path} {what}; its predictions are left out, the scores stand{_anew(folder)}")
+    return {}
+
+
+def _anew(folder: Path) -> str:
+    return f". Write it anew: torchatlas train --resume {folder}"
+
+
+def _warn(note: str) -> None:
+    warnings.warn(note, stacklevel=4)
 
 
 def load_model(
@@ -156,6 +263,8 @@ def load_model(
         raise AtlasError(
             f"{folder} has no sound checkpoint{why}; train it again: torchatlas train {folder / RECIPE}"
         )
+    for note in notes:
+        _warn(note)
     state = found[1]
     weights = state["best"].get("learner") if state["best"] else state["average"]
     learner.load_state_dict(weights or state["learner"])
@@ -168,8 +277,8 @@ def runs_below(folder: Path) -> Iterator[Path]:
         yield path.parent
 
 
-def evaluate(run: str | Path, data: Any) -> dict[str, float]:
-    """The scores of a run's model on labelled data."""
+def evaluate(run: str | Path, data: Any) -> dict[str, Estimate]:
+    """The scores of a run's model on labelled data, with 95 % intervals over its samples."""
     return load(run).evaluate(data)
 
 

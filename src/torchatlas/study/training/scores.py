@@ -81,7 +81,7 @@ SCORES: dict[str, dict[str, Score]] = {
 
 def main_score(spec: Spec, wish: str | None = None) -> str:
     """The score that methods are compared by: the wish, or the task's first."""
-    if spec.task == "none":
+    if spec.task not in SCORES:
         return "loss"
     known = SCORES[spec.task]
     if wish is not None and wish not in known:
@@ -89,9 +89,13 @@ def main_score(spec: Spec, wish: str | None = None) -> str:
     return wish or next(iter(known))
 
 
+HIGHER = frozenset({"accuracy", "return"})  # of the scores that learners give themselves
+
+
 def higher_is_better(spec: Spec, name: str) -> bool:
     """Whether more of a score is better."""
-    return spec.task != "none" and SCORES[spec.task][name].higher_is_better
+    score = SCORES.get(spec.task, {}).get(name)
+    return score.higher_is_better if score else name in HIGHER
 
 
 def score_all(spec: Spec, y: Array, p: Array) -> dict[str, float]:

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors.numpy import save as to_bytes
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ... import data as sources
@@ -20,34 +18,27 @@ from ...engine import guard
 from ...engine.checkpoint import Store, replace_durably, unwritable
 from ...engine.environment import environment, pick_device, versions
 from ...engine.errors import AtlasError, Interrupted, UsageError
-from ...engine.learner import Learner, mean_scores
+from ...engine.learner import mean_scores
 from ...engine.loop import ENDLESS, TIME_IS_UP, Loop, Plan
 from ...engine.randomness import reseed
-from ...engine.record import Listener, Record, read_record
+from ...engine.record import Listener, Record
 from .build import (
     build,
     is_classical,
     make_optimizers,
+    make_sampler,
     make_schedules,
     parameters_of,
     stretched,
 )
-from .classical import Classical, fit_classical, save_classical
+from .classical import fit_classical, save_classical
 from .inputs import data_name, dataset_stem, fingerprint, first_rows, prepare
 from .recipe import Recipe, read_recipe
-from .resolve import BUDGETS, DATA_OPTIONS, card_of, override, resolve
-from .run import (
-    ENVIRONMENT,
-    RECIPE,
-    RECORD,
-    RESULT,
-    TEST,
-    Run,
-    device_of,
-    original_scale,
-    predict_tensor,
-)
-from .scores import main_score, score_all
+from .resolve import BUDGETS, DATA_OPTIONS, card_of, override, refuse_meaningless, resolve
+from .run import ENVIRONMENT, RECIPE, RECORD, RESULT, TEST, Run
+from .scores import main_score
+from .testing import finish
+from .trial import try_out
 
 
 def train(
@@ -76,6 +67,7 @@ def train(
         dataset = sources.open_dataset(recipe.data, **recipe.data_options)
         method = recipe.method
     else:
+        refuse_meaningless([method], settings)
         dataset = data if isinstance(data, Dataset) else sources.open_dataset(data, **own)
         recipe = resolve(method, data_name(data, dataset), settings, own=own)
     folder = Path(out) if out else _fresh_folder(recipe)
@@ -252,7 +244,11 @@ def make_loop(
     device = pick_device(recipe.device)
     reseed("cpu", recipe.seed, "init")
     learner = build(recipe, prepared.spec, method).to(device)
-    source = sources.Resident(prepared.train, recipe.batch_size, recipe.seed, device=device)
+    own = learner.source(prepared, recipe.batch_size, recipe.seed, device)
+    sampler = make_sampler(recipe, card, prepared.train)
+    if own and sampler:
+        raise UsageError(f"{recipe.method} draws its own batches, so it takes no sampler: leave it out")
+    source = own or sources.Resident(prepared.train, recipe.batch_size, recipe.seed, device, sampler)
     steps = steps_of(recipe, source.steps_per_epoch)
     optimizers = make_optimizers(recipe, learner, card)
     valid = prepared.valid.to(device) if prepared.valid is not None else None
@@ -260,13 +256,16 @@ def make_loop(
     schedules = make_schedules(recipe, optimizers, steps, card)
     if not scored and any(isinstance(schedule, ReduceLROnPlateau) for schedule in schedules.values()):
         raise UsageError("lr_plateau needs validation scores, and this run has none: choose another schedule")
+    try_out(learner, recipe, prepared.spec, prepared.train, valid if scored else None)
     return Loop(
         learner,
         source,
         optimizers,
         plan(recipe, steps),
         schedules=schedules,
-        validate=(lambda kept: mean_scores(kept, valid.tensors())) if valid is not None and scored else None,
+        validate=(lambda kept: mean_scores(kept, kept.trials(valid, recipe.seed)))
+        if valid is not None and scored
+        else None,
         listeners=listeners,
         store=Store(folder / "checkpoints") if folder else None,
         record=Record(folder / RECORD) if folder else None,
@@ -285,47 +284,6 @@ def plan(recipe: Recipe, steps: int) -> Plan:
     """What the loop obeys, from the recipe's fields of the same names."""
     shared = {f.name for f in dataclasses.fields(Plan)} - {"steps"}
     return Plan(steps=steps, **{name: getattr(recipe, name) for name in shared})
-
-
-def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
-    """Touch the test part once: predictions, scores, result."""
-    spec, test = run.spec, prepared.test
-    if test is not None and spec.task != "none" and test.y is not None and _predicts(run.model):
-        p = np.concatenate([predict_tensor(run.model, x).numpy() for x in test.x.split(512)])
-        y, p = original_scale(prepared.preparation, test.y.cpu().numpy(), p)
-        run.scores = score_all(spec, y, p)
-        run.test = {"y": np.ascontiguousarray(y), "prediction": np.ascontiguousarray(p), "rows": test.rows}
-    elif test is not None and isinstance(run.model, Learner):
-        device = device_of(run.model)
-        reseed(device, run.recipe.seed, "test")
-        run.scores = mean_scores(run.model, test.to(device).tensors())
-    run.result = {
-        "scores": run.scores,
-        "metric": main_score(spec, run.recipe.metric) if run.test else "loss",
-        "parts": {n: len(p) for n in ("train", "valid", "test") if (p := getattr(prepared, n)) is not None},
-        "notes": [
-            *prepared.notes,
-            *(f.message for f in prepared.findings if f.severity == "warning"),
-            *facts.pop("notes", ()),
-        ],
-        **{key: value for key, value in facts.items() if key != "seconds"},
-        "clock": {"seconds": round(facts["seconds"], 3)},
-    }
-    if run.folder is not None:
-        try:
-            if run.test:
-                replace_durably(run.folder / TEST, to_bytes(run.test))
-            replace_durably(run.folder / RESULT, json.dumps(run.result, indent=1).encode())
-        except OSError as error:
-            raise AtlasError(unwritable(run.folder, error)) from error
-        run.history = read_record(run.folder / RECORD)
-    if isinstance(run.model, Learner):
-        run.model.eval()
-    return run
-
-
-def _predicts(model: Learner | Classical) -> bool:
-    return isinstance(model, Classical) or type(model).predict is not Learner.predict
 
 
 def replay(folder: str | Path) -> tuple[str, str]:

@@ -14,6 +14,7 @@ class MethodScore:
     seeds: int  # runs that ended with a finite score
     failed: int  # runs that did not
     baseline: bool = False
+    reason: str = ""  # why the first of those failed
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -113,6 +113,7 @@ def compare_all(
     higher_is_better: bool = True,
     metric: str = "score",
     baselines: Collection[str] = (),
+    failures: Mapping[str, str] | None = None,
 ) -> Verdict:
     """The verdict over methods: one score per seed each, in the same order of seeds; NaN where a run failed.
 
@@ -121,6 +122,7 @@ def compare_all(
     Methods are compared with each other and with each baseline; Holm corrects the two questions ("which is
     best?", "does it beat a baseline?") each for its own number of pairs. Scores that differ by exactly the
     same amount in every seed are taken to vary by one test sample: small tables have such coarse scores.
+    `failures` says why methods failed, for the sentence.
     """
     seeds = _checked(scores, per_sample, redrawn)
     values = {name: np.asarray(row, dtype=float) for name, row in scores.items()}
@@ -133,7 +135,10 @@ def compare_all(
     )
     sign = -1.0 if higher_is_better else 1.0
     methods = sorted(
-        (judge.score(name, name in baselines) for name in values),
+        (
+            replace(judge.score(name, name in baselines), reason=(failures or {}).get(name, ""))
+            for name in values
+        ),
         key=lambda m: (math.isnan(m.mean), sign * m.mean if not math.isnan(m.mean) else 0.0),
     )
     ranked = [m.name for m in methods if m.seeds and not m.baseline]

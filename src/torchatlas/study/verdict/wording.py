@@ -3,7 +3,7 @@
 import math
 import re
 
-from .model import Pair, Verdict
+from .model import MethodScore, Pair, Verdict
 
 SHARES = {
     "accuracy",
@@ -89,13 +89,23 @@ def verdict_sentence(verdict: Verdict) -> str:
     """The verdict for a reader in a hurry; claims no difference that the test does not show."""
     ranked = [m for m in verdict.methods if not m.baseline]
     alive = [m for m in ranked if not math.isnan(m.mean)]
-    failed = [m.name for m in ranked if math.isnan(m.mean)]
+    failed = [m for m in ranked if math.isnan(m.mean)]
     if not alive:
-        return "No method has a score: every run failed."
+        return f"No method has a score: every run failed. {_failed([m for m in failed if m.reason])}".rstrip()
     parts = [_leader(verdict, [m.name for m in alive]), _others(verdict), _baseline(verdict)]
     if failed:
-        parts.append(f"{_list(failed)} failed in every run.")
+        parts.append(_failed(failed))
     return " ".join(part for part in parts if part)
+
+
+def _failed(failed: list[MethodScore]) -> str:
+    """Which methods failed, and why; those that failed alike in one sentence."""
+    alike: dict[str, list[str]] = {}
+    for method in failed:
+        alike.setdefault(method.reason, []).append(method.name)
+    return " ".join(
+        f"{_list(names)} failed in every run{f': {why}' if why else ''}." for why, names in alike.items()
+    )
 
 
 def _leader(verdict: Verdict, alive: list[str]) -> str:

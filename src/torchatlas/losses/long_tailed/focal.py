@@ -1,0 +1,97 @@
+"""The focal loss: cross entropy that turns away from what is right already."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...cards.card import method
+from ...engine.errors import UsageError
+
+
+@method(
+    "focal_loss",
+    year=2017,
+    paper="arXiv:1708.02002",
+    topics=("classification", "long-tail"),
+)
+class FocalLoss(nn.Module):
+    r"""Focal loss: cross entropy times $(1 - p_y)^\gamma$, $-\alpha_y (1 - p_y)^\gamma \ln p_y$, by softmax.
+
+    `alpha` is one factor, or one for each class. $\gamma = 0$ is cross entropy; its mean is over samples, not
+    over weights as in PyTorch's weighted cross entropy.
+    Shapes: scores (batch, classes) and class numbers (batch,) -> a scalar; (batch,) for `reduction="none"`.
+    """
+
+    alpha: Tensor
+
+    def __init__(
+        self, gamma: float = 2.0, alpha: float | Sequence[float] | None = None, reduction: str = "mean"
+    ):
+        super().__init__()
+        self.gamma, self.reduction = _checked(gamma, reduction)
+        factors = torch.as_tensor(1.0 if alpha is None else alpha, dtype=torch.double)
+        self.register_buffer("alpha", factors.float(), persistent=False)
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        log_p = prediction.log_softmax(1).gather(1, target[:, None])[:, 0]  # (b,)
+        if self.alpha.ndim and len(self.alpha) != prediction.shape[1]:
+            raise UsageError(f"alpha has {len(self.alpha)} factors for {prediction.shape[1]} classes")
+        alpha = self.alpha[target] if self.alpha.ndim else self.alpha
+        return _reduced(alpha * focal(log_p, self.gamma), self.reduction)
+
+
+@method(
+    "sigmoid_focal_loss",
+    year=2017,
+    paper="arXiv:1708.02002",
+    topics=("classification", "multilabel", "long-tail", "detection"),
+)
+class SigmoidFocalLoss(nn.Module):
+    r"""Sigmoid focal loss: the focal loss of each class against the rest, as detectors use it.
+
+    $-\alpha_t (1 - p_t)^\gamma \ln p_t$ with $p_t = \sigma(z)$, $\alpha_t = \alpha$ where the label is 1, and
+    $1 - \sigma(z)$, $1 - \alpha$ where it is 0. `alpha=None` leaves the factor out: $\gamma = 0$ is then the
+    binary cross entropy.
+    Shapes: logits (batch, classes) and labels of the same shape, or class numbers (batch,) -> a scalar, the
+    mean over all labels; (batch, classes) for `reduction="none"`.
+    """
+
+    def __init__(self, gamma: float = 2.0, alpha: float | None = 0.25, reduction: str = "mean"):
+        super().__init__()
+        self.gamma, self.reduction = _checked(gamma, reduction)
+        if alpha is not None and not 0 <= alpha <= 1:
+            raise UsageError(f"alpha must be between 0 and 1, not {alpha}")
+        self.alpha = alpha
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        if target.ndim < prediction.ndim:
+            target = F.one_hot(target, prediction.shape[1])
+        positive = target > 0.5
+        losses = focal(F.logsigmoid(torch.where(positive, prediction, -prediction)), self.gamma)
+        if self.alpha is not None:
+            losses = torch.where(positive, self.alpha, 1 - self.alpha) * losses
+        return _reduced(losses, self.reduction)
+
+
+def focal(log_p: Tensor, gamma: float) -> Tensor:
+    r"""$-(1 - p)^\gamma \ln p$ from $\ln p$, finite with its gradient for every p from 0 to 1."""
+    if not gamma:
+        return -log_p
+    rest = -torch.expm1(log_p)  # 1 - p, exact near p = 1
+    return rest.clamp_min(torch.finfo(rest.dtype).tiny) ** gamma * -log_p
+
+
+def _checked(gamma: float, reduction: str) -> tuple[float, str]:
+    if not gamma >= 0:
+        raise UsageError(f"gamma must be at least 0, not {gamma}")
+    if reduction not in ("mean", "sum", "none"):
+        raise UsageError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+    return gamma, reduction
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return losses
+    return losses.mean() if reduction == "mean" else losses.sum()

@@ -1,0 +1,90 @@
+"""The test part, touched once at the end of a run: predictions, scores, result."""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save as to_bytes
+
+from ... import data as sources
+from ...data.spec import Part
+from ...engine.checkpoint import replace_durably, unwritable
+from ...engine.errors import AtlasError
+from ...engine.learner import Learner
+from ...engine.randomness import reseed
+from ...engine.record import read_record
+from .run import (
+    RECORD,
+    RESULT,
+    TEST,
+    TEST_SUM,
+    Run,
+    device_of,
+    original_scale,
+    own_scores,
+    predict_tensor,
+    predicts,
+)
+from .scores import SCORES, main_score, score_all
+
+OWN = "own."  # before the names of a learner's own scores, in the arrays of a run's test part
+
+
+def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
+    """Score the test part, and write what the run came to."""
+    if prepared.test is not None:
+        _score(run, prepared.test)
+    run.result = {
+        "scores": run.scores,
+        "metric": _metric(run),
+        "parts": {n: len(p) for n in ("train", "valid", "test") if (p := getattr(prepared, n)) is not None},
+        "notes": [
+            *prepared.notes,
+            *(f.message for f in prepared.findings if f.severity == "warning"),
+            *facts.pop("notes", ()),
+        ],
+        **{key: value for key, value in facts.items() if key != "seconds"},
+        "clock": {"seconds": round(facts["seconds"], 3)},
+    }
+    if run.folder is not None:
+        try:
+            if run.test:
+                content = to_bytes(run.test)
+                run.result[TEST_SUM] = hashlib.sha256(content).hexdigest()
+                replace_durably(run.folder / TEST, content)
+            replace_durably(run.folder / RESULT, json.dumps(run.result, indent=1).encode())
+        except OSError as error:
+            raise AtlasError(unwritable(run.folder, error)) from error
+        run.history = read_record(run.folder / RECORD)
+    if isinstance(run.model, Learner):
+        run.model.eval()
+    return run
+
+
+def _score(run: Run, test: Part) -> None:
+    if run.spec.task in SCORES and test.y is not None and predicts(run.model):
+        p = np.concatenate([predict_tensor(run.model, x).numpy() for x in test.x.split(512)])
+        y, p = original_scale(run.preparation, test.y.cpu().numpy(), p)
+        run.scores = score_all(run.spec, y, p)
+        run.test = {"y": np.ascontiguousarray(y), "prediction": np.ascontiguousarray(p), "rows": test.rows}
+    elif isinstance(run.model, Learner):
+        device = device_of(run.model)
+        reseed(device, run.recipe.seed, "test")
+        found = own_scores(run.model, test.to(device), run.recipe.seed)
+        run.scores = {name: float(values.mean()) for name, values in found.items()}
+        if found:
+            run.test = {OWN + name: values for name, values in found.items()} | {
+                "rows": np.asarray(test.rows)
+            }
+
+
+def _metric(run: Run) -> str:
+    """The score that runs are compared by: the wish, the task's first, or the learner's own."""
+    wish = run.recipe.metric
+    if "prediction" in run.test:
+        return main_score(run.spec, wish)
+    if wish in run.scores:
+        return str(wish)
+    own = run.model.monitor if isinstance(run.model, Learner) else ""
+    return own if own in run.scores else next(iter(run.scores), "loss")

@@ -1,0 +1,1 @@
+"""Proof of methods: laws run anywhere, references run in a checkout, certificates."""

@@ -1,0 +1,15 @@
+import pytest
+
+from torchatlas.engine.environment import pick_device
+from torchatlas.engine.errors import UsageError
+
+
+@pytest.mark.parametrize("wish", ["foo", "gpu", "cuda:x", "", "meta"])
+def test_a_word_that_is_no_device_is_told_in_short(wish):
+    with pytest.raises(UsageError) as caught:
+        pick_device(wish)
+    assert str(caught.value) == f"no device is called {wish!r}; say cpu, cuda, cuda:0, mps or auto"
+
+
+def test_the_cpu_is_always_there():
+    assert pick_device("cpu").type == "cpu" and pick_device().type in ("cpu", "cuda", "mps")
