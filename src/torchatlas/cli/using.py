@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -54,9 +55,13 @@ def predict(run: str, data: str, out: str) -> None:
 @click.argument("run")
 @click.option("--count", type=click.IntRange(min=1), default=16, show_default=True, help="How many.")
 @click.option("--seed", default=0, show_default=True, help="Draws the noise.")
-@click.option("--out", help="A .png (images), .csv (tables) or .npz; samples.png or samples.csv by default.")
-def sample(run: str, count: int, seed: int, out: str | None) -> None:
-    """Make new data with the generative model of the folder RUN."""
+@click.option("--out", help="A .png (images), .csv (tables), .txt (text) or .npz; samples.png by default.")
+@click.option("--prompt", default="", help="Language models: the text to go on from.")
+@click.option("--length", default=500, show_default=True, help="Language models: how many characters.")
+@click.option("--temperature", default=1.0, show_default=True, help="Language models: 0 is the likeliest.")
+@click.option("--top-k", type=click.IntRange(min=1), help="Language models: of how many likeliest ones.")
+def sample(run: str, count: int, seed: int, out: str | None, **how: Any) -> None:
+    """Make new data with the generative model of the folder RUN; text is written as it comes."""
     from ..engine.errors import UsageError
     from ..study.training.run import load
     from ..study.training.samples import write_samples
@@ -64,10 +69,35 @@ def sample(run: str, count: int, seed: int, out: str | None) -> None:
     path = Path(out or "samples")
     if path.is_dir() and out:
         raise UsageError(f"{path} is a folder: name a file with --out, as in {path / 'samples.png'}")
-    made = load(run).sample(count, seed)
+    trained = load(run)
+    if trained.spec.modality == "text":
+        _write_text(trained, path if out and out != "-" else None, seed=seed, **how)
+        return
+    made = trained.sample(count, seed)
     if not path.suffix:
         path = path.with_name(path.name + (".csv" if hasattr(made, "columns") else ".png"))
     click.echo(f"{count} samples: {write_samples(made, path)}")
+
+
+def _write_text(run: Any, path: Path | None, prompt: str, **how: Any) -> None:
+    """A language model's text, to a file, or to the terminal character by character."""
+    from ..engine.checkpoint import unwritable
+    from ..engine.errors import AtlasError
+    from ..study.training.texts import stream_text
+
+    characters = stream_text(run, prompt, **how)
+    if path is None:
+        click.echo(prompt, nl=False)
+        for character in characters:
+            click.echo(character, nl=False)
+        click.echo()
+        return
+    text = prompt + "".join(characters)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise AtlasError(unwritable(path, error)) from error
+    click.echo(f"{len(text):,} characters: {path}")
 
 
 @click.command(short_help="Write the HTML report of a run or comparison.")

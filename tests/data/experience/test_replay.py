@@ -130,7 +130,7 @@ def test_an_environment_that_does_not_repeat_itself_is_told(monkeypatch):
 
 
 def test_a_memory_that_cannot_hold_what_is_asked_is_refused():
-    for wrong in ({"capacity": 0}, {"warmup": 51}, {"actors": 51}, {"actors": 0}, {"batch_size": 0}):
+    for wrong in ({"capacity": 0}, {"warmup": 51}, {"warmup": -1}, {"actors": 51}, {"actors": 0}, {"batch_size": 0}):
         with pytest.raises(UsageError, match="cannot hold"):
             replay(**wrong)
 

@@ -67,14 +67,14 @@ class Replay:
         batch_size: int,
         seed: int,
         *,
-        warmup: int = 1,
+        warmup: int = 0,
         actors: int = 1,
         like: Tensor | None = None,
     ):
-        if not 1 <= actors <= capacity or not 1 <= warmup <= capacity or batch_size < 1:
+        if not 1 <= actors <= capacity or not 0 <= warmup <= capacity or batch_size < 1:
             raise UsageError(
                 f"a memory of {capacity} transitions cannot hold {warmup} at the start from {actors} actors, "
-                f"for batches of {batch_size}; all must be at least 1, and the memory the largest"
+                f"for batches of {batch_size}: give it room for both, and batches at least one row"
             )
         like = torch.zeros(()) if like is None else like  # says the device and precision
         self.capacity, self.batch_size, self.warmup, self.device = capacity, batch_size, warmup, like.device

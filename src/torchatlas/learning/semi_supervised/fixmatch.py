@@ -71,7 +71,7 @@ class FixMatch(AbstractSemiSupervised):
         threshold: float = 0.95,
         weight: float = 1.0,
     ) -> Self:
-        """A network by name or class; usual changes are shifts, then RandAugment and cutout; noise for tables.
+        """A network by name or class; usual: shifts; then RandAugment and cutout; noise for tables.
 
         Photographs want mirroring too: `weak=("random_flip", "random_shift")`.
         """

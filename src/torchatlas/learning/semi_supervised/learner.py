@@ -55,11 +55,9 @@ class AbstractSemiSupervised(Learner):
 
 def augmentation(chosen: Augmentation | Sequence[Augmentation], usual: Sequence[Augmentation]) -> nn.Module:
     """One augmentation after the other; `usual` where nothing ("") is chosen."""
-    every: Sequence[Augmentation]
-    if isinstance(chosen, str) or callable(chosen):
-        every = (chosen,) if chosen else usual
-    else:
-        every = chosen
+    if chosen == "":
+        chosen = usual
+    every = (chosen,) if isinstance(chosen, str) or callable(chosen) else chosen
     return nn.Sequential(*(create(each) if isinstance(each, str) else each() for each in every))
 
 

@@ -108,9 +108,7 @@ def _samples(good: Gathered, own: Any) -> list[Any]:
     preparation = sources.Preparation.load(folder / "preparation")
     recipe = read_recipe(folder / RECIPE)
     model = load_model(folder, recipe, preparation.spec, "auto", None if isinstance(own, str) else own)
-    if preparation.spec.modality != "image" or not isinstance(model, Learner):
-        return []
-    return list(Run(recipe, model, preparation, preparation.spec, folder).sample(SAMPLES))
+    return Run(recipe, model, preparation, preparation.spec, folder).examples(SAMPLES)
 
 
 def _run_result(run: Gathered, dataset: Dataset, spec: Spec, metric: str) -> RunResult:

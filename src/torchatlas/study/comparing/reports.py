@@ -13,12 +13,11 @@ from ...data.spec import Dataset
 from ...engine.checkpoint import replace_durably, unwritable
 from ...engine.environment import environment
 from ...engine.errors import AtlasError
-from ...engine.learner import Learner
 from ..report import MethodResult, RunReport, RunResult, render_run
 from ..training.costs import costs_of
 from ..training.inputs import fingerprint
 from ..training.run import RECIPE, Run, load
-from ..training.scores import SCORES, higher_is_better
+from ..training.scores import higher_is_better
 from .compare import STUDY, read_question
 from .entries import make_entries_again
 from .gathering import SAMPLES, curve_of, run_result, summary_of
@@ -61,8 +60,8 @@ def run_report(run: Run, dataset: Any = None) -> RunReport:
     )
     if "prediction" in run.test and dataset is not None:
         result = run_result(result, run.test, dataset, run.spec)
-    if "prediction" not in run.test and run.spec.modality == "image" and isinstance(run.model, Learner):
-        result.samples = list(run.sample(SAMPLES))
+    if "prediction" not in run.test:
+        result.samples = run.examples(SAMPLES)
     unrepeatable = _why_not(run, dataset)
     found = costs_of(run.model, torch.zeros(1, *run.spec.shape))
     method = MethodResult(
@@ -79,7 +78,7 @@ def run_report(run: Run, dataset: Any = None) -> RunReport:
         title=f"{run.recipe.method} on {run.recipe.data}",
         data=summary_of(dataset, run.recipe.data, run.spec, run.result),
         metric=metric,
-        higher_is_better=metric in SCORES.get(run.spec.task, {}) and higher_is_better(run.spec, metric),
+        higher_is_better=higher_is_better(run.spec, metric),
         method=method,
         budget=f"{result.steps:,} steps",
         recipe_yaml=run.recipe.write(),

@@ -74,7 +74,7 @@ def _run(data: dict[str, Any]) -> RunResult:
             "confusion": _given(np.array, data["confusion"]),
             "predicted": _given(lambda rows: np.array(rows, dtype=float), data["predicted"]),
             "worst": [_worst(example) for example in data["worst"]],
-            "samples": [_decoded(image) for image in data["samples"]],
+            "samples": [_decoded(one) if one.startswith(PNG) else one for one in data["samples"]],
         }
     )
 

@@ -16,6 +16,7 @@ from .svg import Chart, inline
 
 CELLS = 20  # classes whose confusion matrix can be read as numbers
 SHOWN = 12  # worst examples
+TEXTS = 4  # samples of a language model
 CONFUSED = 15  # pairs of classes listed where there are more classes
 BESIDE = 7  # pairs listed beside a matrix
 LINES = 40  # of a recipe that is shown at once
@@ -65,8 +66,13 @@ def alerts(warnings: Sequence[str]) -> Html | None:
 
 def shape_text(data: DataSummary) -> str:
     """One input in words: "images of 1×8×8", "tables of 13 columns"."""
-    if data.modality == "image":
-        return f"images of {'×'.join(map(str, data.shape))}"
+    match data.modality:
+        case "image":
+            return f"images of {'×'.join(map(str, data.shape))}"
+        case "text":
+            return f"a text of {len(data.classes) - 1} different characters"
+        case "environment":
+            return f"an environment of {len(data.classes)} actions"
     return f"rows of {math.prod(data.shape)} {'features' if math.prod(data.shape) != 1 else 'feature'}"
 
 
@@ -85,6 +91,8 @@ def data_facts(data: DataSummary) -> list[tuple[str, Child]]:
 
 def class_counts(data: DataSummary) -> Html | None:
     """Classes with their samples, as bars; the smallest and largest where there are many."""
+    if data.modality == "text":
+        return None
     if not data.counts or data.task != "classification":
         return tag("span", f"{len(data.classes)}: {', '.join(data.classes[:20])}") if data.classes else None
     if len(data.counts) > CELLS:
@@ -130,7 +138,9 @@ def worst(examples: Sequence[Worst], task: str) -> Html | None:
 
 
 def samples_grid(images: Sequence[Any]) -> Html:
-    """What a generative model draws."""
+    """What a generative model draws: pictures, or texts."""
+    if images and isinstance(images[0], str):
+        return tag("div", [tag("pre", text) for text in images[:TEXTS]], class_="texts")
     return tag("div", [picture(image, f"sample {i + 1}") for i, image in enumerate(images)], class_="samples")
 
 

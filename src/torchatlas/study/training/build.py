@@ -17,6 +17,7 @@ from ...engine.errors import UsageError
 from ...engine.learner import Learner
 from ...engine.loop import ENDLESS
 from ...generative.adversarial.gan import GAN
+from ...generative.autoregressive.language_model import LanguageModel
 from ...learning.metric.embedding import WIDTH, Embedding
 from ...learning.supervised.supervised import Supervised, output_loss
 from ...losses.metric.embedding import AbstractEmbeddingLoss
@@ -104,6 +105,16 @@ def _build(card: Card, spec: Spec, options: dict[str, Any], loss: str | None, me
         return network
     if not isinstance(network, nn.Module):
         raise UsageError(f"{card.name} made a {type(network).__name__}, not an nn.Module")
+    if spec.task == "language":
+        if criterion is not None:
+            raise UsageError(
+                "a language model's loss is the cross entropy of the next character: leave loss out"
+            )
+        return LanguageModel.for_data(spec, network)
+    if spec.task == "control":
+        raise UsageError(
+            f"{card.name} does not act, and this data is an environment: take an agent (dqn)"
+        )
     if isinstance(criterion, AbstractEmbeddingLoss):
         return Embedding.for_data(spec, network, loss=criterion)
     return Supervised.for_data(spec, network=network, loss=criterion)

@@ -140,6 +140,11 @@ class Run:
         with torch.no_grad():
             return self.preparation.restore(self.model.sample(count).cpu())
 
+    def examples(self, count: int = 16) -> list[Any]:
+        """A few samples to look at: pictures or texts; none from a model that makes neither."""
+        shown = self.spec.modality in ("image", "text") and makes_data(self.model)
+        return list(self.sample(count)) if shown else []
+
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {value:.4g}" for name, value in self.scores.items())
         name = f"{self.recipe.method} on {self.recipe.data}, seed {self.recipe.seed}"

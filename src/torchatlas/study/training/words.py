@@ -3,10 +3,13 @@
 import ast
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ...cards.reader import create
 from ...engine.errors import UsageError
+
+RUN = "run:"  # before the folder of a run, in place of a network
 
 
 def parse_value(text: str) -> Any:
@@ -67,7 +70,12 @@ def choice(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def part(value: Any) -> Any:
-    """An option's value; `"leaky_relu(negative_slope=0.2)"` becomes a callable that makes one."""
+    """An option's value; `"leaky_relu(negative_slope=0.2)"` becomes a callable that makes one.
+
+    `"run:DIR"` becomes the trained network of a run.
+    """
+    if isinstance(value, str) and value.startswith(RUN):
+        return trained(value.removeprefix(RUN))
     if not isinstance(value, str) or "(" not in value:
         return value
     name, options = choice(value)
@@ -75,11 +83,27 @@ def part(value: Any) -> Any:
     return maker
 
 
+def trained(folder: str) -> Any:
+    """The network of a run: a module from prepared inputs to logits or values.
+
+    Raises UsageError where the run's model is none.
+    """
+    from ...learning.supervised.supervised import Supervised
+    from .run import load
+
+    model = load(folder, device="cpu").model
+    if not isinstance(model, Supervised):
+        raise UsageError(f"{folder} holds no network trained on targets, which is what {RUN}DIR stands for")
+    return model.network
+
+
 def written(key: str, value: Any) -> Any:
     """An option as a recipe can hold it: a class or function by its name, which is accepted like any other.
 
     Raises UsageError for what has no name to find it by.
     """
+    if isinstance(value, str) and value.startswith(RUN):
+        return RUN + str(Path(value.removeprefix(RUN)).resolve())
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
