@@ -229,12 +229,7 @@ LEARNERS = (
         'return {"loss": squared.mean(1)',
     ),
     Mutation("denoising_autoencoder", "sign: what is kept", ") >= self.level", ") < self.level"),
-    Mutation(
-        "stacked_denoising_autoencoder",
-        "missing term: lower layers learn too",
-        "with torch.no_grad():\n            below",
-        "with torch.enable_grad():\n            below",
-    ),
+    Mutation("stacked_denoising_autoencoder", "factor: a step too long", "if step < end)", "if step <= end)"),
     Mutation("cyclegan", "sign: of the identity term", "(cycle + self.identity", "(cycle - self.identity"),
     Mutation("cyclegan", "sign: the critic's target", "((critic(real) - 1)", "((critic(real) + 1)"),
     Mutation(

@@ -53,11 +53,11 @@ def lived(source, steps, learner=None, first=0):
 
 
 def test_transitions_follow_each_other_and_only_ends_are_ends():
-    source = replay(capacity=400, batch_size=2000, actors=2)
+    source = replay(capacity=400, batch_size=2000, actors=2, reward_scale=0.5)
     before, action, reward, after, ended = lived(source, 100)
     assert torch.equal(before[:, 0], after[:, 0])  # what is seen after is never the next episode's start
     assert torch.equal(after[:, 1], before[:, 1] + 1)
-    assert torch.equal(reward, 10 * action.float())
+    assert torch.equal(reward, 0.5 * 10 * action.float())
     seeds, last = before[:, 0].long(), after[:, 1] == 3 + before[:, 0] % 4
     assert torch.equal(ended.bool(), last & (seeds % 2 == 0))
     assert (last & (seeds % 2 == 1)).any() and ended.any()
@@ -130,7 +130,14 @@ def test_an_environment_that_does_not_repeat_itself_is_told(monkeypatch):
 
 
 def test_a_memory_that_cannot_hold_what_is_asked_is_refused():
-    for wrong in ({"capacity": 0}, {"warmup": 51}, {"warmup": -1}, {"actors": 51}, {"actors": 0}, {"batch_size": 0}):
+    for wrong in (
+        {"capacity": 0},
+        {"warmup": 51},
+        {"warmup": -1},
+        {"actors": 51},
+        {"actors": 0},
+        {"batch_size": 0},
+    ):
         with pytest.raises(UsageError, match="cannot hold"):
             replay(**wrong)
 

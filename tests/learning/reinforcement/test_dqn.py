@@ -16,7 +16,10 @@ from toys import same_weights
 
 
 def learner(**options):
-    return DQN.for_data(corridor().spec, **{"hidden": (8,), "environment": Corridor, "memory": 100} | options)
+    return DQN.for_data(
+        corridor().spec,
+        **{"hidden": (8,), "environment": Corridor, "memory": 100, "reward_scale": 1.0} | options,
+    )
 
 
 def batch(count=32, seed=0):

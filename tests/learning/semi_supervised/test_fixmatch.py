@@ -9,6 +9,7 @@ from torchatlas.data.spec import Spec
 from torchatlas.learning.semi_supervised import FixMatch
 
 IMAGE = Spec("image", (1, 8, 8), "classification", 3)
+WEAK, STRONG = np.array([0.5, 0.0, 0.0]), np.array([0.0, 0.0, 2.0])  # what is added
 
 
 class Add(nn.Module):
@@ -25,7 +26,7 @@ def learner(**options) -> FixMatch:
     net = nn.Linear(3, 3, bias=False).double()
     with torch.no_grad():
         net.weight.copy_(torch.eye(3))
-    return FixMatch(net, Add(torch.tensor([0.5, 0.0, 0.0])), Add(torch.tensor([0.0, 0.0, 2.0])), **options)
+    return FixMatch(net, Add(torch.tensor(WEAK)), Add(torch.tensor(STRONG)), **options)
 
 
 X = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.5, 3.0]], dtype=torch.double)
@@ -39,13 +40,11 @@ def cross_entropy(logits, label):
 
 def test_only_the_sure_rows_count_and_all_rows_divide():
     loss, told = learner(ratio=2, threshold=0.95, weight=3.0).loss("all", (X, Y, U))
-    mild, heavy = U.numpy() + [0.5, 0, 0], U.numpy() + [0, 0, 2.0]
+    mild, heavy = U.numpy() + WEAK, U.numpy() + STRONG
     sure = (np.exp(mild) / np.exp(mild).sum(1, keepdims=True)).max(1)
     assert (sure >= 0.95).tolist() == [True, False, False, False]
     consistency = cross_entropy(heavy[0], 0) / 4
-    supervised = np.mean(
-        [cross_entropy(x, y) for x, y in zip(X.numpy() + [0.5, 0, 0], Y.tolist(), strict=True)]
-    )
+    supervised = np.mean([cross_entropy(x, y) for x, y in zip(X.numpy() + WEAK, Y.tolist(), strict=True)])
     np.testing.assert_allclose(told["kept"].item(), 0.25)
     np.testing.assert_allclose(told["consistency"].item(), consistency, rtol=1e-6)
     np.testing.assert_allclose(loss.item(), supervised + 3 * consistency, rtol=1e-6)
@@ -55,7 +54,7 @@ def test_rows_below_the_threshold_change_nothing_and_a_threshold_above_one_keeps
     one, other = learner(), U.clone()
     other[1] += 0.2
     assert torch.equal(one.loss("all", (X, Y, U))[0], one.loss("all", (X, Y, other))[0])
-    loss, told = learner(threshold=1.1).loss("all", (X, Y, U))
+    _, told = learner(threshold=1.1).loss("all", (X, Y, U))
     assert told["consistency"] == 0 and told["kept"] == 0
 
 

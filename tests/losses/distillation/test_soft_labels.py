@@ -1,4 +1,4 @@
-"""The loss of dark knowledge against its formula in plain Python, and the paper's limit of high temperatures."""
+"""The loss of dark knowledge against its formula in plain Python, and the limit of high temperatures."""
 
 from math import exp, log
 

@@ -53,6 +53,7 @@ class Replay:
     Each step lets `learner.act(observations, step)` choose for all `actors` at once, and keeps what happened.
     The first batch is drawn when `warmup` transitions are there, which are acted as at step 0. `ended` is 1
     where the episode came to its end and 0 where it was cut by a time limit: what follows has a value then.
+    Rewards are multiplied by `reward_scale`.
     State: the ring's content, and each actor's episode and the actions taken in it.
     """
 
@@ -69,6 +70,7 @@ class Replay:
         *,
         warmup: int = 0,
         actors: int = 1,
+        reward_scale: float = 1.0,
         like: Tensor | None = None,
     ):
         if not 1 <= actors <= capacity or not 0 <= warmup <= capacity or batch_size < 1:
@@ -86,6 +88,7 @@ class Replay:
             "after": observations.clone(),
             "ended": numbers.clone(),
         }
+        self.reward_scale = reward_scale
         self.count = 0  # transitions lived through, forgotten ones too
         self.actors = [Actor(make(), seed, "episode", k) for k in range(actors)]
         self.now = self._observed([actor.observation for actor in self.actors])
@@ -110,7 +113,8 @@ class Replay:
         lived = [actor.step(a) for actor, a in zip(self.actors, action.tolist(), strict=True)]
         after, reward, ended = zip(*lived, strict=True)
         rows = torch.arange(self.count, self.count + len(lived), device=self.device) % self.capacity
-        new = (self.now, action, reward, self._observed(after), ended)
+        scaled = [self.reward_scale * value for value in reward]
+        new = (self.now, action, scaled, self._observed(after), ended)
         for values, fresh in zip(self.ring.values(), new, strict=True):
             values[rows] = torch.as_tensor(fresh, dtype=values.dtype, device=self.device)
         self.count += len(lived)

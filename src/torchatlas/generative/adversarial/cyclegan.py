@@ -3,19 +3,21 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...cards.card import method
+from ...data.spec import Part
+from ...data.streams import Streams
 from ...engine.errors import UsageError
 from ...engine.learner import TRIAL, Batch, Learner
 from .pool import SamplePool
 from .translators import judge, translator
-from .unpaired import Unpaired
 
 if TYPE_CHECKING:
     from ...data.prepared import Prepared
-    from ...data.spec import Part, Spec
+    from ...data.spec import Spec
 
 SHOWN = 64  # rows kept to be translated by `sample`
 
@@ -96,7 +98,7 @@ class CycleGAN(Learner):
         pair = (chosen[0], chosen[1])
         return cls((to_b, to_a), (critic_a, critic_b), spec.shape, pair, cycle, identity, pool)
 
-    def source(self, data: "Prepared", batch_size: int, seed: int, device: Any) -> Unpaired:
+    def source(self, data: "Prepared", batch_size: int, seed: int, device: Any) -> Streams:
         """Rows of the two classes side by side; some held-out rows of the first are kept for `sample`."""
         sets = self._domains_of(data.train)
         for domain, rows in zip(self.domains, sets, strict=True):
@@ -105,7 +107,8 @@ class CycleGAN(Learner):
         held_out = self._domains_of(data.valid)[0] if data.valid is not None else sets[0]
         rows = held_out if len(held_out) else sets[0]
         self.shown.copy_(rows[torch.arange(SHOWN) % len(rows)])
-        return Unpaired((sets[0].to(device), sets[1].to(device)), batch_size, seed)
+        parts = [Part(rows, None, np.arange(len(rows))) for rows in sets]
+        return Streams(parts, [min(batch_size, *map(len, sets))] * 2, seed, device)
 
     def trials(self, part: "Part", seed: int) -> Iterator[Batch]:
         """The part's rows of either class; either side of a batch may be empty."""

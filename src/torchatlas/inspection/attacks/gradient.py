@@ -73,9 +73,7 @@ def pgd(
     ball = _Ball(x, epsilon, low, high, norm)
     moved = ball.draw(generator) if random_start else x.detach()
     for _ in range(steps):
-        moved = ball.step(
-            moved, _uphill(model, moved, y, targeted), epsilon / 4 if step is None else step
-        )
+        moved = ball.step(moved, _uphill(model, moved, y, targeted), epsilon / 4 if step is None else step)
     return moved
 
 

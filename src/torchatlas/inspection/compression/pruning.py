@@ -67,6 +67,8 @@ def make_permanent(model: M) -> M:
             masks = cast("parametrize.ParametrizationList", module.parametrizations["weight"])  # type: ignore[index]
             if all(isinstance(mask, Mask) for mask in masks):
                 parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+                for name in [name for name in module._parameters if name != "weight"]:
+                    module._parameters[name] = module._parameters.pop(name)  # behind the weight, as before
     return model
 
 

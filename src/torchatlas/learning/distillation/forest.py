@@ -62,7 +62,7 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
             self.classes_, numbers = np.unique(y, return_inverse=True)
             p = np.eye(len(self.classes_))[numbers]
         forest = RandomForestRegressor(**self.get_params(deep=False))
-        self.forest_ = forest.fit(X, p, sample_weight=sample_weight)
+        self.forest_ = forest.fit(X, p if p.shape[1] > 1 else p[:, 0], sample_weight=sample_weight)
         return self
 
     def predict_proba(self, X: Any) -> Array:

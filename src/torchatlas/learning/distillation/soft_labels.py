@@ -1,5 +1,6 @@
 """Distillation by soft labels, with a network as the student."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -43,7 +44,8 @@ class SoftLabels(Supervised):
         alpha: float = 0.9,
     ):
         super().__init__(student)
-        self.teacher = None if teacher is None else constant(teacher)
+        # In a tuple, so that it is no submodule: no checkpoint holds it, no mode reaches it, nobody owns it.
+        self._teachers = () if teacher is None else (constant(teacher),)
         self.distance = KDLoss(temperature, alpha, reduction="none")
 
     @classmethod
@@ -63,20 +65,25 @@ class SoftLabels(Supervised):
             must_fit(learner.teacher, spec)
         return learner
 
-    def train(self, mode: bool = True) -> Self:
-        """The teacher stays in evaluation mode: no dropout, and batch statistics as they are."""
-        super().train(mode)
-        if self.teacher is not None:
-            self.teacher.eval()
-        return self
+    @property
+    def teacher(self) -> nn.Module | None:
+        """The constant teacher, if there is one."""
+        return self._teachers[0] if self._teachers else None
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """The teacher goes along to another device or precision."""
+        for teacher in self._teachers:
+            teacher._apply(fn, recurse)
+        return super()._apply(fn, recurse)
 
     def loss(self, player: str, batch: Batch) -> Tensor:
         """The mean of the student's distances from the teacher and from the classes."""
-        if self.teacher is None:
+        teacher = self.teacher
+        if teacher is None:
             raise UsageError(f"kd_soft_labels learns from a teacher: {CURE}")
         x, y, *weight = batch
         with torch.no_grad():
-            aim = self.teacher(x)
+            aim = teacher(x)
         losses: Tensor = self.distance(self.network(x), (aim, y))
         if not weight:
             return losses.mean()

@@ -1,5 +1,6 @@
 """The teacher: a trained network that stays as it is."""
 
+import copy
 from collections.abc import Callable
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -9,7 +10,6 @@ from torch import Tensor, nn
 
 from ...engine.errors import UsageError
 from ...networks.fitting import network_for
-from ..semi_supervised.mean_teacher import frozen
 
 if TYPE_CHECKING:
     from ...data.spec import Spec
@@ -35,16 +35,13 @@ def teacher_for(spec: "Spec", teacher: Teacher) -> nn.Module:
 
 
 def constant(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode whose tensors are buffers outside `state_dict`."""
-    copied = frozen(network).eval()
-    for module in copied.modules():
-        module._non_persistent_buffers_set.update(module._buffers)
-    return copied
+    """A copy in evaluation mode that takes no gradient."""
+    return copy.deepcopy(network).eval().requires_grad_(False)
 
 
 def must_fit(teacher: nn.Module, spec: "Spec") -> None:
     """Raise UsageError unless a teacher in evaluation mode gives one logit for each class of the data."""
-    tensor = next((b for b in teacher.buffers() if b.is_floating_point()), torch.empty(0))
+    tensor = next((t for t in teacher.state_dict().values() if t.is_floating_point()), torch.empty(0))
     x = torch.zeros(1, *spec.shape, dtype=tensor.dtype, device=tensor.device)
     try:
         with torch.no_grad():
@@ -52,10 +49,8 @@ def must_fit(teacher: nn.Module, spec: "Spec") -> None:
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise UsageError(f"the teacher does not take inputs of shape {spec.shape}: {error}") from error
     if shape != (1, spec.outputs):
-        raise UsageError(
-            f"the teacher gives outputs of shape {shape[1:]}, and the data has {spec.outputs} classes"
-        )
-    return teacher
+        outputs = "x".join(map(str, shape[1:]))
+        raise UsageError(f"the teacher gives {outputs} outputs, and the data has {spec.outputs} classes")
 
 
 @torch.no_grad()

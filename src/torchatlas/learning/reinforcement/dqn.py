@@ -31,7 +31,15 @@ LONGEST = 200_000  # steps over which exploration fades at most: a budget of tim
     year=2015,
     paper="Mnih et al., Human-level control through deep reinforcement learning, Nature 518; arXiv:1312.5602",
     topics=("control",),
-    recipe={"optimizer": "adam", "lr": 0.001, "batch_size": 64, "epochs": 25, "clip": 10.0},
+    recipe={
+        "optimizer": "adam",
+        "lr": 0.001,
+        "schedule": "lr_cosine",
+        "batch_size": 64,
+        "epochs": 25,
+        "clip": 10.0,
+        "ema": 0.995,
+    },
     tiny={"hidden": (16,), "memory": 200, "period": 4},
 )
 class DQN(Learner):
@@ -41,7 +49,8 @@ class DQN(Learner):
     updates. The loss is quadratic up to an error of 1 and linear beyond: its gradient is the error clipped to
     [-1, 1]. Each of `actors` environments acts once per update: greedily, or at random with a probability
     that falls evenly from 1 to `epsilon` over the first `exploration` of training. Batches are drawn evenly
-    from the last `memory` transitions. Rewards are taken as they are.
+    from the last `memory` transitions. Rewards are multiplied by `reward_scale`, as the paper clips them, so
+    that errors are mostly below 1: where values are near 100, the linear loss hardly minds the rare ends.
     Shapes: observations (batch, ...) -> values (batch, actions).
     Errors: `UsageError` for data that is no environment.
     """
@@ -55,12 +64,13 @@ class DQN(Learner):
         network: nn.Module,
         environment: Callable[[], Environment],
         *,
-        discount: float = 0.99,
-        period: int = 250,
-        memory: int = 20_000,
-        exploration: float = 0.2,
-        epsilon: float = 0.05,
-        actors: int = 2,
+        discount: float,
+        period: int,
+        memory: int,
+        exploration: float,
+        epsilon: float,
+        actors: int,
+        reward_scale: float,
     ):
         super().__init__()
         if period < 1 or not 0 <= discount <= 1 or not 0 <= epsilon <= 1 or not 0 < exploration <= 1:
@@ -71,6 +81,7 @@ class DQN(Learner):
         self.network, self.target, self.environment = network, _without_gradient(network), environment
         self.discount, self.period, self.memory, self.actors = discount, period, memory, actors
         self.exploration, self.least = exploration, epsilon
+        self.reward_scale = reward_scale
         self.fading = 1.0  # steps until exploration is least
 
     @classmethod
@@ -78,8 +89,14 @@ class DQN(Learner):
         cls,
         spec: "Spec",
         hidden: int | Sequence[int] = (64, 64),
+        discount: float = 0.99,
+        period: int = 250,
+        memory: int = 50_000,
+        exploration: float = 0.2,
+        epsilon: float = 0.05,
+        actors: int = 2,
+        reward_scale: float = 0.02,
         environment: Callable[[], Environment] | None = None,
-        **options: Any,
     ) -> Self:
         """The agent of an environment: a perceptron of observations; `environment` makes one of your own."""
         if spec.task != "control":
@@ -87,7 +104,17 @@ class DQN(Learner):
                 f"an agent acts in an environment, and this data is for {spec.task}: say gym:CartPole-v1"
             )
         network = MLP(math.prod(spec.shape), spec.outputs, hidden)
-        return cls(network, environment or partial(make, spec.environment), **options)
+        return cls(
+            network,
+            environment or partial(make, spec.environment),
+            discount=discount,
+            period=period,
+            memory=memory,
+            exploration=exploration,
+            epsilon=epsilon,
+            actors=actors,
+            reward_scale=reward_scale,
+        )
 
     def planned(self, steps: int, steps_per_epoch: int) -> None:
         """Exploration fades over a share of training."""
@@ -103,6 +130,7 @@ class DQN(Learner):
             seed,
             warmup=max(1, math.ceil(WARMUP * self.memory)),
             actors=self.actors,
+            reward_scale=self.reward_scale,
             like=self._like(),
         )
 

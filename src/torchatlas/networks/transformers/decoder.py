@@ -48,8 +48,9 @@ class AbstractDecoder(nn.Module):
         "lr": 0.002,
         "schedule": "lr_cosine",
         "clip": 1.0,
-        "batch_size": 32,
+        "batch_size": 16,
         "epochs": 4,
+        "dropout": 0.0,
         "valid": 0.05,
     },
     tiny={"num_classes": 11, "context": 12, "width": 16, "layers": 2, "heads": 2, "dropout": 0.0},
@@ -64,7 +65,7 @@ class TransformerLM(AbstractDecoder):
     Of "Attention is all you need" it keeps the decoder without attention to an encoder: embeddings times
     $\sqrt d$, heads of width / `heads`, a feed-forward part of 4 width. Dropout falls on sums and embeddings.
     Linear maps start by Xavier's rule, embeddings by $N(0, 1/d)$. The paper's base model has width 512,
-    6 layers and 8 heads; the default is for characters.
+    6 layers and 8 heads; the default is for characters, and the recipe is too short for dropout.
     Errors: `UsageError` for more than `context` ids, and where heads do not divide the width.
     """
 
@@ -101,8 +102,9 @@ class TransformerLM(AbstractDecoder):
         "lr": 0.002,
         "schedule": "lr_cosine",
         "clip": 1.0,
-        "batch_size": 32,
+        "batch_size": 16,
         "epochs": 4,
+        "dropout": 0.0,
         "valid": 0.05,
     },
     tiny={"num_classes": 11, "context": 12, "width": 16, "layers": 2, "heads": 2, "dropout": 0.0},
@@ -117,7 +119,7 @@ class GPT(AbstractDecoder):
     Against `transformer_lm`: positions are learned, embeddings are not scaled, the activation is GELU (in the
     released code's tanh form), dropout falls on the attention's weights too, and all matrices start as
     $N(0, 0.02^2)$. There is no norm after the last block. The paper's model has 40,478 tokens, context 512,
-    width 768, 12 layers and 12 heads; the default is for characters.
+    width 768, 12 layers and 12 heads; the default is for characters, and the recipe too short for dropout.
     Errors: `UsageError` for more than `context` ids, and where heads do not divide the width.
     """
 

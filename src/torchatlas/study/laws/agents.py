@@ -84,7 +84,7 @@ def agent(card: Card, seed: int = 0, **options: Any) -> DQN:
 
 def knowing(card: Card, values: Callable[[float], Tensor]) -> DQN:
     """The card's agent in float64 with values (places, actions) of its discount in both of its networks."""
-    made = agent(card, hidden=()).double()
+    made = agent(card, hidden=(), reward_scale=1.0).double()
     with torch.no_grad():
         for parameter in made.network.parameters():
             parameter.zero_()

@@ -34,7 +34,9 @@ def map_has_the_inputs_form(card: Card) -> None:
     flat = _maps(card, small_model(), table, y)
     must(flat.shape == table.shape, f"{card.name} maps a table {tuple(table.shape)} to {tuple(flat.shape)}")
     for one in (found, flat):
-        must(bool(one.isfinite().all()) and not one.requires_grad, f"{card.name} is not finite, or has a graph")
+        must(
+            bool(one.isfinite().all()) and not one.requires_grad, f"{card.name} is not finite, or has a graph"
+        )
         must(bool((one != 0).any()), f"{card.name} is nothing but zeros")
 
 
