@@ -48,6 +48,7 @@ VERBS = {
     "sample": "study.training.run",
     "report": "study.comparing.reports",
     "doctor": "study.doctor",
+    "verify": "study.verify.verify",
 }
 
 

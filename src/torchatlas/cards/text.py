@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .card import Card
+from .certificate import certificate_text
 from .formulas import readable
 from .kinds import KINDS
 from .reader import ROOT, UnknownName, catalog, near
@@ -58,14 +59,10 @@ def list_json(cards: Iterable[Card]) -> list[dict[str, Any]]:
     return [asdict(card) for card in cards]
 
 
-def certificate_line(card: Card) -> str:
-    """What is proven of a method, in one line."""
-    return "none stored yet"
-
-
 def show_text(card: Card) -> str:
     """All that is known of a method without importing it."""
     seen = look_up(card.where)
+    proven, *checked = certificate_text(card).splitlines()
     ours = card.kind == "own" or card.where.startswith(f"{ROOT.name}.")
     body = seen.doc.partition("\n")[2].strip() if ours and seen else card.formula
     words = f"{card.where.replace(':', '.')}{seen if seen else ': its source is not installed here'}"
@@ -85,11 +82,11 @@ def show_text(card: Card) -> str:
         "published": _pairs(card.figures),
         "licence": card.licence,
         "page": card.page,
-        "certificate": certificate_line(card),
+        "certificate": proven,
     }
     width = max(map(len, facts)) + 2
     lines = [_hung(f"{label}:", value, width) for label, value in facts.items() if value]
-    return "\n".join([readable(card.title) or card.name, *_block(readable(body)), "", *lines])
+    return "\n".join([readable(card.title) or card.name, *_block(readable(body)), "", *lines, *checked])
 
 
 def _block(body: str) -> list[str]:

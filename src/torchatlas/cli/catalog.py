@@ -5,6 +5,7 @@ import json
 import click
 
 from ..cards import reader, text
+from ..cards.certificate import certificate_json
 from . import options as o
 
 
@@ -32,4 +33,7 @@ def list_methods(words: str, family: str, topic: str, kind: str, as_json: bool) 
 def show(name: str, as_json: bool) -> None:
     """Show what the method NAME is: formula, paper, options, certificate."""
     card = reader.find(name)
-    click.echo(json.dumps(text.list_json([card])[0], indent=1) if as_json else text.show_text(card))
+    if as_json:
+        click.echo(json.dumps(text.list_json([card])[0] | {"certificate": certificate_json(card)}, indent=1))
+    else:
+        click.echo(text.show_text(card))

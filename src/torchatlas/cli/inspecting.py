@@ -13,6 +13,18 @@ other_data = click.option(
 )
 
 
+def _said(settings: tuple[str, ...]) -> dict[str, Any]:
+    """What `--set` says; what has an option of its own is refused there."""
+    from ..engine.errors import UsageError
+
+    said = o.gather(settings)
+    own = {option.name: option.opts[0] for option in click.get_current_context().command.params}
+    for key in said:
+        if key in own:
+            raise UsageError(f"{key} has an option of its own: say {own[key]}, not --set {key}")
+    return said
+
+
 def _with(default: str) -> Any:
     words = f"The method; torchatlas show {default}."
     return click.option("--with", "method", default=default, show_default=True, metavar="NAME", help=words)
@@ -41,7 +53,7 @@ def attack(
     """
     from ..study.inspecting.attack import attack as study
 
-    found = study(run, data, method, seed=seed, **o.gather(settings))
+    found = study(run, data, method, seed=seed, **_said(settings))
     picture = found.write(Path(out) if out else Path(run) / f"attack-{method}.png")
     if as_json:
         click.echo(json.dumps({**found.as_json(), "picture": str(picture)}))
@@ -70,7 +82,7 @@ def explain(
     """Explain answers of the model of the folder RUN: maps over images, bars over a table's features."""
     from ..study.inspecting.explain import explain as study
 
-    found = study(run, data, method, rows=_rows(rows), **o.gather(settings))
+    found = study(run, data, method, rows=_rows(rows), **_said(settings))
     told = found.as_json()
     if found.images is not None or out:
         told["picture"] = str(found.write(Path(out) if out else Path(run) / f"explain-{method}.png"))
@@ -112,6 +124,6 @@ def prune(
         out=out,
         epochs=epochs,
         listeners=_listeners(method, as_json, False, out),
-        **o.gather(settings),
+        **_said(settings),
     )
     click.echo(json.dumps({"event": "result", **found.as_json()}) if as_json else found.text())

@@ -106,11 +106,11 @@ def test_batch_normalisation_knows_the_present_batch_alone_and_is_learned_outsid
     torch.testing.assert_close(one.train().logits(batch), one.eval().logits(batch))
     less = (batch[0], sy, batch[2][:, :6], qy[:, :6])
     assert not torch.allclose(one.logits(less), one.logits(batch)[:, :6])
-    with torch.no_grad():  # with the gains at zero only offsets and the head are left: what is learned inside
-        for norm in one.network.modules():
-            if isinstance(norm, nn.BatchNorm2d):
-                norm.weight.zero_()
-    logits = one.logits(batch)  # no input matters, and an adapted gain would have let it through
+    with torch.no_grad():  # the first gain at zero: no input gets through, unless the gain is adapted
+        first = one.network.body[1]
+        first.weight.zero_()
+        first.bias.fill_(0.5)
+    logits = one.logits(batch)
     torch.testing.assert_close(logits, logits[:, :1].expand_as(logits))
 
 

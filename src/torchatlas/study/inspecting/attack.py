@@ -27,6 +27,9 @@ GIVEN = ("model", "x", "y", "low", "high", "generator", "targeted")
 class Pixels(nn.Module):
     """A model of images whose pixels lie in 0..1, around one whose inputs are scaled."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, scores: nn.Module, encoder: ImageEncoder):
         super().__init__()
         self.scores = scores
@@ -139,7 +142,7 @@ def attack(
 
 
 def _sizes(epsilon: float | Sequence[float]) -> list[float]:
-    sizes = list(epsilon) if isinstance(epsilon, list | tuple) else [epsilon]
+    sizes: list[Any] = list(epsilon) if isinstance(epsilon, list | tuple) else [epsilon]
     good = sizes and all(isinstance(s, int | float) and not isinstance(s, bool) and s >= 0 for s in sizes)
     if not good:
         raise UsageError(f"epsilon={epsilon!r} must be a number of at least 0, or several: (0.05, 0.1)")
@@ -175,7 +178,7 @@ def _hits(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _share(hits: Tensor) -> Estimate:
-    return estimates_of({"accuracy": hits.double().cpu().numpy()})["accuracy"]
+    return estimates_of({"accuracy": hits.cpu().double().numpy()})["accuracy"]
 
 
 def _told(estimate: Estimate) -> str:

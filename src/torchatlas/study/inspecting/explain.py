@@ -96,8 +96,8 @@ def explain(
         method,
         places,
         maps.cpu().numpy(),
-        () if image else encoder.names,
-        encoder.restore(x) if image else None,
+        encoder.names if isinstance(encoder, TableEncoder) else (),
+        encoder.restore(x) if isinstance(encoder, ImageEncoder) else None,
         _words(run, _answers(run, scores, x)),
         [] if part.y is None else _words(run, part.y[places].numpy()),
     )
@@ -105,10 +105,9 @@ def explain(
 
 @torch.no_grad()
 def _answers(run: Run, scores: Any, x: torch.Tensor) -> Array:
-    if run.spec.task == "classification":
-        answers: Array = scores(x).argmax(1).cpu().numpy()
-        return answers
-    return scores.model.predict(x).cpu().numpy()  # type: ignore[no-any-return]
+    found = scores(x).argmax(1) if run.spec.task == "classification" else scores.model.predict(x)
+    answers: Array = found.cpu().numpy()
+    return answers
 
 
 def _words(run: Run, values: Array) -> list[str]:

@@ -1,0 +1,188 @@
+"""Optimizers beside optax: twenty steps of two groups, with weight decay, over matrices, vectors and kernels."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import pytorch_optimizer
+import torch
+from transformers.optimization import Adafactor
+
+from torchatlas import create
+
+STEPS = 20
+SHAPES = {"matrix": (5, 3), "vector": (4,), "kernel": (2, 3, 2)}
+GROUPS = (("matrix", "vector"), ("kernel",))
+SETTINGS = ((1.0, 0.1), (0.5, 0.0))  # each group's share of the rate, and its weight decay
+
+
+def start():
+    """Weights of very different sizes."""
+    draw = np.random.default_rng(3)
+    return {name: draw.normal(size=shape) * 10.0 ** draw.integers(-2, 2, shape) for name, shape in SHAPES.items()}
+
+
+def gradient(weight, step):
+    """A slope that changes with weight and step, is large and small, and always zero at the first entry."""
+    slope = 0.3 * weight + 2 * np.sin(3 * weight + step) * 10.0 ** np.cos(np.arange(weight.size)).reshape(weight.shape)
+    slope.flat[0] = 0.0
+    return slope
+
+
+def ours(name, lr, options, decays=True):
+    """The weights after every step, (steps, numbers)."""
+    params = {key: torch.nn.Parameter(torch.from_numpy(value)) for key, value in start().items()}
+    groups = [
+        {"params": [params[key] for key in keys], "lr": lr * share} | ({"weight_decay": decay} if decays else {})
+        for keys, (share, decay) in zip(GROUPS, SETTINGS)
+    ]
+    return trace(create(name, groups, lr=lr, **options), params)
+
+
+def trace(optimizer, params):
+    """The path of a PyTorch optimizer."""
+    path = []
+    for step in range(STEPS):
+        for param in params.values():
+            param.grad = torch.from_numpy(gradient(param.detach().numpy(), step))
+        optimizer.step()
+        path.append(np.concatenate([param.detach().numpy().ravel() for param in params.values()]))
+    return np.stack(path)
+
+
+def theirs(make, lr):
+    """The path of an optax transformation, made anew for each group: make(rate, decay)."""
+    weights, path = {key: jnp.asarray(value) for key, value in start().items()}, []
+    makers = [make(lr * share, decay) for share, decay in SETTINGS]
+    states = [maker.init({key: weights[key] for key in keys}) for maker, keys in zip(makers, GROUPS)]
+    for step in range(STEPS):
+        for k, keys in enumerate(GROUPS):
+            mine = {key: weights[key] for key in keys}
+            slopes = {key: jnp.asarray(gradient(np.asarray(value), step)) for key, value in mine.items()}
+            updates, states[k] = makers[k].update(slopes, states[k], mine)
+            weights |= optax.apply_updates(mine, updates)
+        path.append(np.concatenate([np.asarray(weights[key]).ravel() for key in SHAPES]))
+    return np.stack(path)
+
+
+def coupled(make):
+    """Weight decay as a part of the gradient."""
+    return lambda lr, decay: optax.chain(optax.add_decayed_weights(decay), make(lr))
+
+
+CASES = {  # name: (rate, our options, peer, its maker, tolerance)
+    "sgd": (0.05, {}, "sgd", coupled(optax.sgd), 1e-12),
+    "momentum_sgd": (0.02, {}, "sgd", coupled(lambda lr: optax.sgd(lr, 0.9)), 1e-12),
+    "nag": (0.02, {}, "sgd", coupled(lambda lr: optax.sgd(lr, 0.9, nesterov=True)), 1e-12),
+    "adagrad": (0.1, {}, "adagrad", coupled(lambda lr: optax.adagrad(lr, 0.0, 0.0)), 1e-8),
+    "rmsprop": (0.01, {}, "rmsprop", coupled(lambda lr: optax.rmsprop(lr, 0.99, 1e-8, eps_in_sqrt=False)), 1e-12),
+    "adadelta": (1.0, {}, "adadelta", coupled(lambda lr: optax.adadelta(lr, 0.9, 1e-6)), 1e-12),
+    "adam": (0.01, {}, "adam", coupled(optax.adam), 1e-12),
+    "adamw": (0.01, {}, "adamw", lambda lr, decay: optax.adamw(lr, weight_decay=decay), 1e-12),
+    "adamax": (0.01, {}, "adamax", coupled(optax.adamax), 1e-12),
+    "nadam": (0.01, {"momentum_decay": 1e5}, "nadam", coupled(optax.nadam), 1e-12),  # ψ so large that μ is β₁
+    "radam": (0.01, {}, "radam", coupled(optax.radam), 1e-6),  # ε is added before the correction in PyTorch
+    "lamb": (0.01, {"eps": 1e-6}, "lamb", lambda lr, decay: optax.lamb(lr, eps=1e-6, weight_decay=decay), 1e-12),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_beside_optax(same, name):
+    lr, options, peer, make, tolerance = CASES[name]
+    same(name, f"optax.{peer}", ours(name, lr, options), theirs(make, lr), tolerance)
+
+
+def test_rprop(same):
+    make = lambda lr, _: optax.rprop(lr, 0.5, 1.2, 1e-6, 50.0)
+    same("rprop", "optax.rprop", ours("rprop", 0.01, {}, decays=False), theirs(make, 0.01), 1e-12)
+
+
+def test_amsgrad(same):
+    """By the formula: neither optax nor the paper corrects the moments as PyTorch does."""
+    weights, states = start(), {key: [0.0, 0.0, 0.0] for key in SHAPES}
+    path = []
+    for step in range(STEPS):
+        for key in SHAPES:
+            share, decay = SETTINGS[key in GROUPS[1]]
+            m, v, top = states[key]
+            slope = gradient(weights[key], step) + decay * weights[key]
+            m, v = 0.9 * m + 0.1 * slope, 0.999 * v + 0.001 * slope**2
+            top = np.maximum(top, v)
+            states[key] = [m, v, top]
+            root = np.sqrt(top / (1 - 0.999 ** (step + 1))) + 1e-8
+            weights[key] = weights[key] - 0.01 * share * m / (1 - 0.9 ** (step + 1)) / root
+        path.append(np.concatenate([weights[key].ravel() for key in SHAPES]))
+    same("amsgrad", "formula (arXiv:1904.09237, moments corrected)", ours("amsgrad", 0.01, {}), np.stack(path), 1e-12)
+
+
+def sm3_formula(lr, tight=True, momentum=0.0):
+    """Both forms, entry by entry, as the paper lists them."""
+    weights, path = start(), []
+    covers = {key: [np.zeros(n) for n in shape] for key, shape in SHAPES.items()}
+    kept = {key: np.zeros(shape) for key, shape in SHAPES.items()}
+    for step in range(STEPS):
+        for key, shape in SHAPES.items():
+            slope, rate = gradient(weights[key], step), lr * SETTINGS[key in GROUPS[1]][0]
+            bounds, old = np.zeros(shape), [cover.copy() for cover in covers[key]]
+            new = [np.zeros(n) for n in shape] if tight else [cover.copy() for cover in old]
+            if not tight:
+                for axis, cover in enumerate(new):
+                    others = tuple(k for k in range(len(shape)) if k != axis)
+                    cover += (slope**2).max(axis=others)
+            for place in np.ndindex(shape):
+                near = min((old if tight else new)[axis][i] for axis, i in enumerate(place))
+                bounds[place] = near + slope[place] ** 2 if tight else near
+                for axis, i in enumerate(place) if tight else ():
+                    new[axis][i] = max(new[axis][i], bounds[place])
+            covers[key] = new
+            move = np.divide(slope, np.sqrt(bounds), out=np.zeros(shape), where=bounds > 0)
+            kept[key] = momentum * kept[key] + (1 - momentum) * move
+            weights[key] = weights[key] - rate * kept[key]
+        path.append(np.concatenate([weights[key].ravel() for key in SHAPES]))
+    return np.stack(path)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sm3(same, momentum):
+    paper = "formula (arXiv:1901.11150, algorithms SM3-I and SM3-II)"
+    mine = ours("sm3", 0.1, {"momentum": momentum}, decays=False)
+    same("sm3", paper, mine, sm3_formula(0.1, True, momentum), 1e-12)
+    loose = ours("sm3_i", 0.1, {"momentum": momentum}, decays=False)
+    same("sm3_i", paper, loose, sm3_formula(0.1, False, momentum), 1e-12)
+    make = lambda lr, _: optax.sm3(lr, momentum)
+    same("sm3", "optax.sm3", mine, theirs(make, 0.1), 1e-6)
+
+
+def one(make, steps=STEPS, lr=0.01):
+    """The path of a PyTorch peer over all weights as one group."""
+    params = {key: torch.nn.Parameter(torch.from_numpy(value)) for key, value in start().items()}
+    return trace(make(list(params.values()), lr), params)
+
+
+def test_sm3_of_pytorch_optimizer(same):
+    mine = one(lambda params, lr: create("sm3", params, lr=lr))
+    peer = one(lambda params, lr: pytorch_optimizer.SM3(params, lr=lr, momentum=0.0, eps=0.0))
+    same("sm3", "pytorch_optimizer.SM3", mine, peer, 1e-6)
+
+
+def test_adafactor(same):
+    mine = one(lambda params, lr: create("adafactor", params, lr=lr, weight_decay=0.0))
+    peer = one(lambda params, lr: Adafactor(params, lr=None, scale_parameter=True, relative_step=True))
+    same("adafactor", "transformers.optimization.Adafactor", mine, peer, 1e-6)
+
+
+def test_which_lamb_is_right(same):
+    """The paper's first step moves each tensor by γ‖w‖; pytorch_optimizer's is longer, so it is no peer."""
+
+    def lengths(make):
+        params = [torch.nn.Parameter(torch.from_numpy(value)) for value in start().values()]
+        before = [param.detach().clone() for param in params]
+        for param in params:
+            param.grad = torch.from_numpy(gradient(param.detach().numpy(), 0))
+        make(params).step()
+        return [float((p.detach() - b).norm() / b.norm()) for p, b in zip(params, before)]
+
+    mine = lengths(lambda params: create("lamb", params, lr=0.01, weight_decay=0.1))
+    same("lamb", "formula (arXiv:1904.00962, length of the first step)", mine, [0.01] * 3, 1e-12)
+    other = lengths(lambda params: pytorch_optimizer.Lamb(params, lr=0.01, weight_decay=0.1))
+    assert max(other) > 0.05, f"pytorch_optimizer.Lamb now moves by {other}: compare with it again"
