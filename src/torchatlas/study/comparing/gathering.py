@@ -20,6 +20,7 @@ from ..report.model import DataSummary, MethodResult, RunResult, Worst
 from ..training.costs import Costs, costs_of, step_seconds
 from ..training.recipe import read_recipe
 from ..training.run import RECIPE, RECORD, RESULT, Run, load_model, read_test
+from ..training.testing import OWN
 from .jobs import Done
 
 WORST, SAMPLES = 12, 16
@@ -122,6 +123,7 @@ def _run_result(run: Gathered, dataset: Dataset, spec: Spec, metric: str) -> Run
         run.result.get("steps", 0),
         run.result["clock"]["seconds"],
     )
+    result.returns = run.test.get(OWN + "return")
     return run_result(result, run.test, dataset, spec) if "prediction" in run.test else result
 
 

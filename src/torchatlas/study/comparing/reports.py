@@ -18,6 +18,7 @@ from ..training.costs import costs_of
 from ..training.inputs import fingerprint
 from ..training.run import RECIPE, Run, load
 from ..training.scores import higher_is_better
+from ..training.testing import OWN
 from .compare import STUDY, read_question
 from .entries import make_entries_again
 from .gathering import SAMPLES, curve_of, run_result, summary_of
@@ -62,6 +63,7 @@ def run_report(run: Run, dataset: Any = None) -> RunReport:
         result = run_result(result, run.test, dataset, run.spec)
     if "prediction" not in run.test:
         result.samples = run.examples(SAMPLES)
+        result.returns = run.test.get(OWN + "return")
     unrepeatable = _why_not(run, dataset)
     found = costs_of(run.model, torch.zeros(1, *run.spec.shape))
     method = MethodResult(

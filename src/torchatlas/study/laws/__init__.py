@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ...cards.card import Card
 from . import (
     activations,
+    agents,
     attacks,
     compressions,
     densities,
@@ -41,6 +42,7 @@ LAWS: dict[str, tuple[Check, ...]] = {
     "sampler": samplers.LAWS,
     "gan_loss": losses.GAN_LAWS + learners.LAWS,
     "learner": learners.LAWS,
+    "learning/reinforcement": learners.LAWS + agents.LAWS,
     "metric": metrics.LAWS,
     "tool": (),  # each has a closed form of its own as its reference
     "estimator": estimators.LAWS,

@@ -16,6 +16,7 @@ from ...data.spec import Dataset, Modality, Spec
 from ...engine.errors import UsageError
 from ...engine.learner import Batch, Learner, Turn
 from ...generative.adversarial.gan import GAN
+from . import agents
 from .law import Check, close, must
 
 MODALITIES: tuple[Modality, ...] = ("table", "image")
@@ -52,6 +53,9 @@ def make(card: Card, spec: Spec, seed: int = 0) -> Learner:
 
 def learners(card: Card, seed: int = 0) -> Iterator[tuple[Learner, Prepared]]:
     """The card's learner for a small table and for small images, those of them that it takes."""
+    if card.family == "learning/reinforcement":
+        yield agents.agent(card, seed), agents.corridor()
+        return
     scaling = GAN.scaling if card.kind == "gan_loss" else get(card.name).scaling
     refused = []
     for modality in MODALITIES:

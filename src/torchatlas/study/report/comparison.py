@@ -11,6 +11,7 @@ from .markup import Child, Html, table, tag
 from .model import MethodResult, StudyResult, Worst
 from .plots import Mark, quantity
 from .regression import regression_figures
+from .returns import returns_section
 from .svg import VARIABLES
 from .view import View
 
@@ -25,6 +26,7 @@ def render(study: StudyResult) -> str:
         _head(study),
         _table(view),
         _samples(view),
+        returns_section([(view.marks[m.label], m.runs) for m in view.ranked]),
         _seeds(view),
         _learning(view),
         _costs(view),

@@ -35,6 +35,7 @@ class RunResult:
     confusion: NDArray[np.int64] | None = None  # (classes, classes): rows are the truth
     worst: list[Worst] = field(default_factory=list)
     predicted: NDArray[np.float64] | None = None  # regression: (test samples, 2), truth and prediction
+    returns: NDArray[np.float64] | None = None  # agents: of each test episode
     samples: list[Image | str] = field(default_factory=list)  # what a generative learner makes
 
 

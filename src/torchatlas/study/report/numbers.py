@@ -73,6 +73,7 @@ def _run(data: dict[str, Any]) -> RunResult:
             "curve": [{key: _number(value) for key, value in entry.items()} for entry in data["curve"]],
             "confusion": _given(np.array, data["confusion"]),
             "predicted": _given(lambda rows: np.array(rows, dtype=float), data["predicted"]),
+            "returns": _given(lambda rows: np.array(rows, dtype=float), data.get("returns")),
             "worst": [_worst(example) for example in data["worst"]],
             "samples": [_decoded(one) if one.startswith(PNG) else one for one in data["samples"]],
         }

@@ -9,8 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import trim_mean
 
+from . import parts
+from .markup import Child, Html, table, tag
+from .model import RunResult
 from .plots import POINTS, Floats, Mark, quantity, titled
 from .svg import WIDTH, Chart, drawing
+from .view import curve_of
 
 QUARTER = 0.25
 BINS = 20
@@ -92,6 +96,29 @@ def return_histogram(rows: Sequence[tuple[Mark, Floats]], x: str = "return") -> 
         axes.set_xlabel(x)
         titled(axes, "test episodes")
         return Chart(figure, "episodes", "Returns of the test episodes", titles)
+
+
+def returns_section(methods: Sequence[tuple[Mark, Sequence[RunResult]]]) -> Html | None:
+    """The section on agents: interquartile means with intervals, curves and episodes; None without agents."""
+    acted = [(mark, [run for run in runs if run.returns is not None]) for mark, runs in methods]
+    acted = [(mark, runs) for mark, runs in acted if runs]
+    if not acted:
+        return None
+    rows: list[list[Child]] = []
+    for mark, runs in acted:
+        returns = np.stack([np.asarray(run.returns, dtype=float) for run in runs])
+        low, high = interval(returns)
+        middle = f"{quantity(interquartile_mean(returns))} ({quantity(low)} to {quantity(high)})"
+        rows.append([mark.label, middle, f"{returns.mean():.4g}", f"{returns.min():.4g}", str(returns.size)])
+    curves = [(mark, [curve_of(run.curve, "valid_return", "step") for run in runs]) for mark, runs in acted]
+    episodes = [
+        (mark, np.concatenate([np.asarray(run.returns, float) for run in runs])) for mark, runs in acted
+    ]
+    charts = [parts.figure(return_curves(curves)), parts.figure(return_histogram(episodes))]
+    names = ["method", "interquartile mean (95 % interval)", "mean", "lowest", "test episodes"]
+    lead = "The interquartile mean is that of the middle half of all episodes and seeds."
+    shown = [table(names, rows, class_="plain"), tag("div", charts, class_="pair")]
+    return parts.section("returns", "Returns", *shown, lead=lead)
 
 
 def _together(runs: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

@@ -10,14 +10,17 @@ from . import parts, run_charts
 from .charts import curve_text
 from .markup import Child, Html, table, tag
 from .model import RunReport, RunResult
+from .plots import Mark
 from .regression import regression_figures
+from .returns import returns_section
 from .view import curve_of
 
 
 def render_run(report: RunReport) -> str:
     """One run's report as one HTML file that is read offline, light and dark."""
     run = report.method.runs[0] if report.method.runs else RunResult(seed=0, error="it did not start")
-    body = [_head(report, run), _scores(report, run), _samples(run), _learning(run), _mistakes(report, run)]
+    shown = [_samples(run), returns_section([(Mark(0, report.method.label), [run])])]
+    body = [_head(report, run), _scores(report, run), *shown, _learning(run), _mistakes(report, run)]
     about = [*parts.data_facts(report.data), ("budget", report.budget), *_cost(report, run)]
     how = parts.section("how", "Data and cost", parts.facts(about))
     ending = parts.closing(report.recipe_yaml, report.command, report.environment, report.unrepeatable)

@@ -1,7 +1,6 @@
 """From a recipe and prepared data to a learner and optimizers: how each kind becomes something to train."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from ...generative.autoregressive.language_model import LanguageModel
 from ...learning.metric.embedding import WIDTH, Embedding
 from ...learning.supervised.supervised import Supervised, output_loss
 from ...losses.metric.embedding import AbstractEmbeddingLoss
+from ...networks.fitting import from_data
 from .faults import told
 from .recipe import Recipe
 from .trial import give_sizes
@@ -112,9 +112,7 @@ def _build(card: Card, spec: Spec, options: dict[str, Any], loss: str | None, me
             )
         return LanguageModel.for_data(spec, network)
     if spec.task == "control":
-        raise UsageError(
-            f"{card.name} does not act, and this data is an environment: take an agent (dqn)"
-        )
+        raise UsageError(f"{card.name} does not act, and this data is an environment: take an agent (dqn)")
     if isinstance(criterion, AbstractEmbeddingLoss):
         return Embedding.for_data(spec, network, loss=criterion)
     return Supervised.for_data(spec, network=network, loss=criterion)
@@ -135,25 +133,6 @@ def _loss(text: str | None, spec: Spec) -> nn.Module | None:
     if not isinstance(loss, nn.Module):
         raise UsageError(f"{name} is no loss of the form (prediction, target)")
     return loss
-
-
-def from_data(thing: Callable[..., Any], spec: Spec) -> dict[str, Any]:
-    """The constructor words that the data answers, those that the signature has."""
-    known: dict[str, Any] = {
-        "num_classes": spec.outputs,
-        "in_channels": spec.shape[0],
-        "in_features": math.prod(spec.shape),
-    }
-    if spec.modality == "image":
-        known["input_size"] = spec.shape[1:]
-    if spec.modality == "text":
-        known["context"] = spec.shape[0]
-    words = inspect.signature(thing).parameters
-    if spec.modality != "text" and "context" in words and "in_features" not in words:
-        raise ValueError("it reads text, and this data is none; say --data text:PATH")
-    if spec.modality == "table" and "in_channels" in words and "in_features" not in words:
-        raise ValueError("it takes images, and this data is a table; mlp takes tables")
-    return {word: value for word, value in known.items() if word in words}
 
 
 def wanted_size(card: Card, options: Mapping[str, Any], method: Any = None) -> tuple[int, int] | None:
@@ -189,6 +168,12 @@ def wanted_scaling(card: Card, method: Any = None) -> str:
     if inspect.isclass(thing) and issubclass(thing, Learner):
         return thing.scaling
     return Supervised.scaling
+
+
+def draws_its_own(card: Card, method: Any = None) -> bool:
+    """Whether the method has a source of its own, such as episodes or an environment."""
+    thing = None if card.kind in (*PARTS, "gan_loss") else thing_of(card, method)
+    return inspect.isclass(thing) and issubclass(thing, Learner) and thing.source is not Learner.source
 
 
 def learns_from_target(card: Card, method: Any = None) -> bool:
