@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check verify new bench clean
+.PHONY: help demo test check verify parity new bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -43,6 +43,10 @@ check: $(VENV)/.ready-test ## formatting, linting, types, and the tests that kee
 verify: $(VENV)/.ready-test ## prove what has no fresh certificate: laws, references, figures
 	MPLBACKEND=agg $(BIN)/python tools/certify.py
 
+parity: ## compare with other libraries, in an environment of their own
+	@$(MAKE) --no-print-directory VENV=.parity .parity/.ready-parity
+	OMP_NUM_THREADS=1 .parity/bin/python -m pytest -c parity/pytest.ini -n $(WORKERS) -q --table .parity/results.md parity
+
 new: ## write a page and its test: make new NAME=squareplus FAMILY=nn/activations
 	$(NEEDS_PYTHON)
 	@PYTHONPATH=src $(PYTHON) tools/new.py "$(NAME)" "$(FAMILY)"
@@ -50,8 +54,8 @@ new: ## write a page and its test: make new NAME=squareplus FAMILY=nn/activation
 bench: $(VENV)/.ready-test ## measure the loop beside hand-written code
 	$(BIN)/python -m bench
 
-clean: ## remove the environment and the caches, never runs or studies
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## remove the environments and the caches, never runs or studies
+	rm -rf $(VENV) .parity build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Debian's Python may come without ensurepip; its pip can then furnish the environment from outside.
 $(BIN)/python:
@@ -70,3 +74,9 @@ $(VENV)/.ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing torchatlas with what its tests need into $(VENV) (some minutes the first time) ..."
 	@$(PIP) -e '.[test]'
 	@touch $(VENV)/.ready $@
+
+# For VENV=.parity alone: the other libraries would change the versions that the suite is tested with.
+$(VENV)/.ready-parity: pyproject.toml constraints.txt parity/requirements-peers.txt | $(BIN)/python
+	@echo "Installing torchatlas beside other libraries into $(VENV) (some minutes the first time) ..."
+	@$(PIP) -e . -r parity/requirements-peers.txt
+	@touch $@

@@ -1,4 +1,4 @@
-"""Our methods beside other people's: `same` compares, keeps the difference, and the session tells them all."""
+"""Our methods beside other people's: `same` compares and keeps the difference; the session tells them all."""
 
 import json
 import os
@@ -43,15 +43,15 @@ def array(values: Any) -> np.ndarray:
 
 
 def apart(ours: Any, theirs: Any) -> float:
-    """The largest difference, as a share of their largest number where that is above 1; inf where shapes,
-    infinities or gaps are not the same."""
+    """The largest difference, of numbers above 1 as a share of theirs; inf where shapes, infinities or gaps
+    are not the same."""
     a, b = array(ours), array(theirs)
     known = np.isfinite(b)
     if a.shape != b.shape or not np.array_equal(a[~known], b[~known], equal_nan=True):
         return np.inf
     if not known.any():
         return 0.0
-    difference = float(np.abs(a[known] - b[known]).max() / max(1.0, np.abs(b[known]).max()))
+    difference = float((np.abs(a[known] - b[known]) / np.maximum(1.0, np.abs(b[known]))).max())
     return difference if np.isfinite(difference) else np.inf
 
 
@@ -107,6 +107,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def released(peer: str) -> str:
-    """The version of a peer such as "scipy.special.expit"; a formula of ours, in words, has none."""
+    """The version of a peer such as "scipy.special.expit"; a formula written out has none."""
     root = peer.partition(".")[0]
-    return "" if " " in peer else version(NAMES.get(root, root))
+    return "" if peer.startswith("formula") else version(NAMES.get(root, root))

@@ -26,7 +26,13 @@ def test_cross_entropy(same):
     p = special.softmax(z.numpy(), 1)
     theirs = metrics.log_loss(y.numpy(), p, labels=range(5))
     same("cross_entropy", "sklearn.metrics.log_loss", create("cross_entropy")(z, y), theirs, 1e-12)
-    same("cross_entropy", "scipy.special.softmax", gradient(create("cross_entropy"), z, y), (p - np.eye(5)[y]) / 11, 1e-12)
+    same(
+        "cross_entropy",
+        "scipy.special.softmax",
+        gradient(create("cross_entropy"), z, y),
+        (p - np.eye(5)[y]) / 11,
+        1e-12,
+    )
 
 
 def gradient(loss, z, y):
@@ -38,7 +44,9 @@ def test_label_smoothing(same):
     z, y = classes()
     theirs = LabelSmoother(epsilon=0.1)({"logits": z}, y)
     ours = create("label_smoothing")(z, y)
-    same("label_smoothing", "transformers.trainer_pt_utils.LabelSmoother", ours, theirs, 1e-12)
+    same(
+        "label_smoothing", "transformers.trainer_pt_utils.LabelSmoother", ours, theirs, 1e-6
+    )  # adds in float32
 
 
 def test_divergences(same):
@@ -54,13 +62,31 @@ def test_dark_knowledge(same):
     p, q = special.softmax(aim / t, 1), special.softmax(z / t, 1)
     hard = metrics.log_loss(y, special.softmax(z, 1), labels=range(5))
     theirs = share * t**2 * special.rel_entr(p, q).sum(1).mean() + (1 - share) * hard
-    same("kd_loss", "scipy.special.rel_entr", create("kd_loss", temperature=t, alpha=share)(z, (aim, y)), theirs, 1e-12)
+    same(
+        "kd_loss",
+        "scipy.special.rel_entr",
+        create("kd_loss", temperature=t, alpha=share)(z, (aim, y)),
+        theirs,
+        1e-12,
+    )
 
 
 def test_regression(same):
     a, b = torch.randn(2, 40, dtype=torch.double) * 3
-    same("mse_loss", "sklearn.metrics.mean_squared_error", create("mse_loss")(a, b), metrics.mean_squared_error(b, a), 1e-12)
-    same("l1_loss", "sklearn.metrics.mean_absolute_error", create("l1_loss")(a, b), metrics.mean_absolute_error(b, a), 1e-12)
+    same(
+        "mse_loss",
+        "sklearn.metrics.mean_squared_error",
+        create("mse_loss")(a, b),
+        metrics.mean_squared_error(b, a),
+        1e-12,
+    )
+    same(
+        "l1_loss",
+        "sklearn.metrics.mean_absolute_error",
+        create("l1_loss")(a, b),
+        metrics.mean_absolute_error(b, a),
+        1e-12,
+    )
     for beta in (0.3, 1.0, 4.0):
         theirs = special.huber(beta, (a - b).numpy()).mean() / beta
         same("smooth_l1", "scipy.special.huber", create("smooth_l1", beta=beta)(a, b), theirs, 1e-12)
@@ -88,9 +114,21 @@ def test_adversarial_pairs(same):
     critic = metrics.log_loss([1] * 50 + [0] * 50, np.concatenate([p, q])) * 2
     for name in ("gan_minimax", "gan_nonsaturating"):
         same(name, "sklearn.metrics.log_loss", create(name).critic(real, fake), critic, 1e-12)
-    same("gan_minimax", "scipy.special.log_expit", create("gan_minimax").generator(fake), np.log1p(-q).mean(), 1e-12)
+    same(
+        "gan_minimax",
+        "scipy.special.log_expit",
+        create("gan_minimax").generator(fake),
+        np.log1p(-q).mean(),
+        1e-12,
+    )
     theirs = -special.log_expit(fake.numpy()).mean()
-    same("gan_nonsaturating", "scipy.special.log_expit", create("gan_nonsaturating").generator(fake), theirs, 1e-12)
+    same(
+        "gan_nonsaturating",
+        "scipy.special.log_expit",
+        create("gan_nonsaturating").generator(fake),
+        theirs,
+        1e-12,
+    )
 
 
 @pytest.mark.parametrize("gamma, alpha", [(2.0, 0.25), (0.5, 0.6), (0.0, 0.5), (5.0, None)])
@@ -100,28 +138,46 @@ def test_focal(same, gamma, alpha):
     ours = create("sigmoid_focal_loss", gamma=gamma, alpha=alpha)(z, y)
     theirs = sigmoid_focal_loss(z, y, 9, -1 if alpha is None else alpha, gamma)
     peer = "transformers.loss.loss_for_object_detection.sigmoid_focal_loss"
-    same("sigmoid_focal_loss", peer, ours, theirs, 1e-12)
+    same("sigmoid_focal_loss", peer, ours, theirs, 1e-12 if gamma != 0.5 else 1e-7)  # 0.6 is kept in float32
     two = z[:, 0]  # of two classes, by softmax and by sigmoid
-    ours = create("focal_loss", gamma=gamma, alpha=None)(torch.stack([torch.zeros_like(two), two], 1), y[:, 0].long())
+    ours = create("focal_loss", gamma=gamma, alpha=None)(
+        torch.stack([torch.zeros_like(two), two], 1), y[:, 0].long()
+    )
     same("focal_loss", peer, ours, sigmoid_focal_loss(two[:, None], y[:, :1], 9, -1, gamma), 1e-12)
 
 
-@pytest.mark.parametrize("kind, theirs", [("semi_hard", "semihard"), ("hard", "hard"), ("easy", "easy"), ("all", "all")])
+@pytest.mark.parametrize(
+    "kind, theirs", [("semi_hard", "semihard"), ("hard", "hard"), ("easy", "easy"), ("all", "all")]
+)
 @pytest.mark.parametrize("squared", [True, False])
 def test_triplets(same, kind, theirs, squared):
     points, labels = torch.randn(14, 3, dtype=torch.double) * 3, torch.arange(14) % 4
     distance = LpDistance(normalize_embeddings=True, power=2 if squared else 1)
     miner = miners.TripletMarginMiner(margin=0.3, type_of_triplets=theirs, distance=distance)
     mined = miner(points, labels)
+    if kind == "all":  # theirs leaves easy triplets out
+        miner.type_of_triplets = "easy"
+        mined = [torch.cat(places) for places in zip(mined, miner(points, labels))]
     peer = pml.TripletMarginLoss(margin=0.3, distance=distance, reducer=MeanOfAll())
     ours = create("triplet_loss", margin=0.3, mining=kind, squared=squared)
-    same("triplet_loss", "pytorch_metric_learning.losses.TripletMarginLoss", *both(ours, peer, points, labels, mined), 1e-9)
+    same(
+        "triplet_loss",
+        "pytorch_metric_learning.losses.TripletMarginLoss",
+        *both(ours, peer, points, labels, mined),
+        1e-9,
+    )
     unit = torch.nn.functional.normalize(points, dim=1)
     far = (unit[:, None] - unit[None]).square().sum(2)
     places = ours.miner(far if squared else far.sqrt(), labels).nonzero()
     found = sorted(map(tuple, torch.stack(mined, 1).tolist()))
     assert len(found) or kind == "hard"
-    same("triplet_loss", "pytorch_metric_learning.miners.TripletMarginMiner", places, np.reshape(found, (-1, 3)), 0)
+    same(
+        "triplet_loss",
+        "pytorch_metric_learning.miners.TripletMarginMiner",
+        places,
+        np.reshape(found, (-1, 3)),
+        0,
+    )
 
 
 def both(ours, peer, points, labels, mined):

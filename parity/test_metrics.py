@@ -20,7 +20,9 @@ def test_mean_iou(same, ignored, top):
     for a, b in zip(found, truth):
         ours.update(a, b)
         peer.update(a, b)
-    same("mean_iou", "torchmetrics.classification.MulticlassJaccardIndex", ours.compute(), peer.compute(), 1e-6)
+    same(
+        "mean_iou", "torchmetrics.classification.MulticlassJaccardIndex", ours.compute(), peer.compute(), 1e-6
+    )
     if ignored is None:
         classes = range(top)
         theirs = jaccard_score(truth.flatten(), found.flatten(), labels=classes, average=None)

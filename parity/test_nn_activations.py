@@ -44,7 +44,9 @@ PEERS = {
 
 def inputs(dtype=torch.double):
     """Numbers of all sizes with both zeros and the corners of straight pieces, in an odd shape."""
-    edges = torch.tensor([0.0, -0.0, 1e-30, -1e-30, 1e-4, -1e-4, 3.0, -3.0, 6.0, 1.0, -1.0, 90.0, -90.0, 1e4, -1e4])
+    edges = torch.tensor(
+        [0.0, -0.0, 1e-30, -1e-30, 1e-4, -1e-4, 3.0, -3.0, 6.0, 1.0, -1.0, 90.0, -90.0, 1e4, -1e4]
+    )
     return torch.cat([edges, torch.randn(141) * 4]).to(dtype).reshape(6, 26)
 
 
@@ -69,13 +71,25 @@ def test_values(same, name, dtype):
 
 @pytest.mark.parametrize(
     "name, key",
-    [("gelu", "gelu_python"), ("relu6", "relu6"), ("mish", "mish"), ("swish", "silu"), ("gelu_tanh", "gelu_new")],
+    [
+        ("gelu", "gelu_python"),
+        ("relu6", "relu6"),
+        ("mish", "mish"),
+        ("swish", "silu"),
+        ("gelu_tanh", "gelu_new"),
+    ],
 )
 def test_transformers(same, name, key):
     ours = create("gelu", approximate="tanh") if name == "gelu_tanh" else create(name)
     x = inputs().clamp(-100, 100)
     peer = type(ACT2FN[key])
-    same(name.removesuffix("_tanh"), f"transformers.activations.{peer.__name__}", ours(x), ACT2FN[key](x), 1e-12)
+    same(
+        name.removesuffix("_tanh"),
+        f"transformers.activations.{peer.__name__}",
+        ours(x),
+        ACT2FN[key](x),
+        1e-12,
+    )
 
 
 def test_the_slope_of_rrelu(same):

@@ -36,7 +36,13 @@ def overlap(a, b):
 def test_overlaps(same):
     a, b = boxes()[:20], boxes()[20:50]
     a, b = (x[(x[:, 2:] > x[:, :2]).all(1)] for x in (a, b))
-    same("nms", "transformers.loss.loss_for_object_detection.box_iou", pairwise_iou(a, b), box_iou(a, b)[0], 1e-12)
+    same(
+        "nms",
+        "transformers.loss.loss_for_object_detection.box_iou",
+        pairwise_iou(a, b),
+        box_iou(a, b)[0],
+        1e-12,
+    )
 
 
 @pytest.mark.parametrize("form", ["greedy", "matrix"])

@@ -19,7 +19,7 @@ def maps(*shape):
 def test_batch_norm(same):
     x = maps(7, 5, 3, 2)
     rows = x.movedim(1, -1).reshape(-1, 5).numpy()
-    norm = create("batch_norm", num_features=5, eps=0.0).double()
+    norm = create("batch_norm", num_features=5, eps=1e-14).double()
     ours = norm(x).movedim(1, -1).reshape(-1, 5)
     scaler = StandardScaler().fit(rows)
     same("batch_norm", "sklearn.preprocessing.StandardScaler", ours, scaler.transform(rows), 1e-12)
@@ -28,7 +28,7 @@ def test_batch_norm(same):
     still = norm.eval()(x).detach()
     theirs = (x - norm.running_mean.view(-1, 1, 1)) / norm.running_var.view(-1, 1, 1).sqrt()
     same("batch_norm", "formula (arXiv:1502.03167, algorithm 2)", still, theirs, 1e-12)
-    synced = create("sync_batch_norm", num_features=5, eps=0.0).double().eval()
+    synced = create("sync_batch_norm", num_features=5, eps=1e-14).double().eval()
     synced.load_state_dict(norm.state_dict())
     same("sync_batch_norm", "torch.nn.BatchNorm2d", synced(x), still, 1e-14)
 

@@ -17,7 +17,13 @@ def x():
 def test_max_and_average(same, x):
     a = x.numpy()
     largest = ndimage.maximum_filter(a, (1, 1, 3, 3))[..., 1:-1:2, 1:-1:2]
-    same("max_pool", "scipy.ndimage.maximum_filter", create("max_pool", kernel_size=3, stride=2)(x), largest, 1e-15)
+    same(
+        "max_pool",
+        "scipy.ndimage.maximum_filter",
+        create("max_pool", kernel_size=3, stride=2)(x),
+        largest,
+        1e-15,
+    )
     mean = ndimage.uniform_filter(a, (1, 1, 3, 3), mode="constant")[..., ::2, ::2]
     ours = create("avg_pool", kernel_size=3, stride=2, padding=1)(x)
     same("avg_pool", "scipy.ndimage.uniform_filter", ours, mean, 1e-12)
@@ -32,5 +38,13 @@ def test_power_average(same, x):
 
 
 def test_global(same, x):
-    same("global_avg_pool", "numpy.mean", create("global_avg_pool")(x)[..., 0, 0], x.numpy().mean((2, 3)), 1e-13)
-    same("global_max_pool", "numpy.max", create("global_max_pool")(x)[..., 0, 0], x.numpy().max((2, 3)), 1e-15)
+    same(
+        "global_avg_pool",
+        "numpy.mean",
+        create("global_avg_pool")(x)[..., 0, 0],
+        x.numpy().mean((2, 3)),
+        1e-13,
+    )
+    same(
+        "global_max_pool", "numpy.max", create("global_max_pool")(x)[..., 0, 0], x.numpy().max((2, 3)), 1e-15
+    )

@@ -65,7 +65,13 @@ def test_beside_optax(same, name):
 
 def test_beside_transformers(same):
     cosine = rates(lambda sgd: optimization.get_cosine_schedule_with_warmup(sgd, 0, 30))
-    same("lr_cosine", "transformers.get_cosine_schedule_with_warmup", mine("lr_cosine", T_max=30), cosine, 1e-12)
+    same(
+        "lr_cosine",
+        "transformers.get_cosine_schedule_with_warmup",
+        mine("lr_cosine", T_max=30),
+        cosine,
+        1e-12,
+    )
     poly = rates(
         lambda sgd: optimization.get_polynomial_decay_schedule_with_warmup(sgd, 0, 20, lr_end=0.0, power=2.0)
     )

@@ -24,7 +24,7 @@ def test_maps_of_images(digits, tmp_path):
 def test_a_tables_features_in_the_order_of_their_weight(prices):
     found = explain(prices.folder)
     assert [name for name, _ in found.features()] == ["size", "age"]
-    weight = prices.model.network.head.weight
+    weight = prices.model.network.head.weight.detach()
     assert found.features()[0][1] == pytest.approx(abs(float(weight[0, 1])), rel=1e-5)
     lines = found.text().splitlines()
     assert lines[1].startswith("size") and lines[1].count("█") == 40 and lines[2].count("█") < 10

@@ -66,10 +66,18 @@ def make_permanent(model: M) -> M:
         if parametrize.is_parametrized(module, "weight"):
             masks = cast("parametrize.ParametrizationList", module.parametrizations["weight"])  # type: ignore[index]
             if all(isinstance(mask, Mask) for mask in masks):
+                _own_class(module)
                 parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
                 for name in [name for name in module._parameters if name != "weight"]:
                     module._parameters[name] = module._parameters.pop(name)  # behind the weight, as before
     return model
+
+
+def _own_class(module: nn.Module) -> None:
+    """A class of its own for a module with masks: copies share theirs, and taking masks off changes it."""
+    kind = type(module)
+    words = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
+    module.__class__ = type(kind.__name__, kind.__bases__, words)
 
 
 def density(model: nn.Module) -> tuple[int, int]:

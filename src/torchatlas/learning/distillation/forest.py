@@ -1,5 +1,6 @@
 """Distillation by soft labels, with a random forest as the student."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -39,14 +40,16 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
         max_features: str | float | None = "sqrt",
         n_jobs: int | None = None,
         random_state: Any = None,
+        teacher: Callable[[Array], Array] | None = None,
     ):
-        """As in scikit-learn's random forests."""
+        """As in scikit-learn's random forests; a teacher's probabilities for X take the place of y."""
         self.n_estimators = n_estimators
         self.max_depth = max_depth
         self.min_samples_leaf = min_samples_leaf
         self.max_features = max_features
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.teacher = teacher
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Grow the trees on rows (n, d) and their class probabilities (n, k), or their classes (n,).
@@ -54,6 +57,7 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
         Raises ValueError for rows of y that are no probabilities.
         """
         X, y = validate_data(self, X, y, multi_output=True)
+        y = y if self.teacher is None else self.teacher(X)
         if y.ndim == 2 and y.shape[1] > 1:
             self.classes_, p = np.arange(y.shape[1]), _probabilities(y)
         else:
@@ -61,7 +65,7 @@ class SoftLabelClassifier(ClassifierMixin, BaseEstimator):
             check_classification_targets(y)
             self.classes_, numbers = np.unique(y, return_inverse=True)
             p = np.eye(len(self.classes_))[numbers]
-        forest = RandomForestRegressor(**self.get_params(deep=False))
+        forest = RandomForestRegressor(**{k: v for k, v in self.get_params().items() if k != "teacher"})
         self.forest_ = forest.fit(X, p if p.shape[1] > 1 else p[:, 0], sample_weight=sample_weight)
         return self
 

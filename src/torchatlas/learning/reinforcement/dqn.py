@@ -31,15 +31,7 @@ LONGEST = 200_000  # steps over which exploration fades at most: a budget of tim
     year=2015,
     paper="Mnih et al., Human-level control through deep reinforcement learning, Nature 518; arXiv:1312.5602",
     topics=("control",),
-    recipe={
-        "optimizer": "adam",
-        "lr": 0.001,
-        "schedule": "lr_cosine",
-        "batch_size": 64,
-        "epochs": 25,
-        "clip": 10.0,
-        "ema": 0.995,
-    },
+    recipe={"optimizer": "adam", "lr": 0.0023, "batch_size": 64, "epochs": 25, "clip": 10.0},
     tiny={"hidden": (16,), "memory": 200, "period": 4},
 )
 class DQN(Learner):
@@ -49,8 +41,7 @@ class DQN(Learner):
     updates. The loss is quadratic up to an error of 1 and linear beyond: its gradient is the error clipped to
     [-1, 1]. Each of `actors` environments acts once per update: greedily, or at random with a probability
     that falls evenly from 1 to `epsilon` over the first `exploration` of training. Batches are drawn evenly
-    from the last `memory` transitions. Rewards are multiplied by `reward_scale`, as the paper clips them, so
-    that errors are mostly below 1: where values are near 100, the linear loss hardly minds the rare ends.
+    from the last `memory` transitions. Rewards are multiplied by `reward_scale` (the paper clips them).
     Shapes: observations (batch, ...) -> values (batch, actions).
     Errors: `UsageError` for data that is no environment.
     """
@@ -88,14 +79,14 @@ class DQN(Learner):
     def for_data(
         cls,
         spec: "Spec",
-        hidden: int | Sequence[int] = (64, 64),
+        hidden: int | Sequence[int] = (256, 256),
         discount: float = 0.99,
-        period: int = 250,
+        period: int = 128,
         memory: int = 50_000,
-        exploration: float = 0.2,
-        epsilon: float = 0.05,
+        exploration: float = 0.16,
+        epsilon: float = 0.04,
         actors: int = 2,
-        reward_scale: float = 0.02,
+        reward_scale: float = 1.0,
         environment: Callable[[], Environment] | None = None,
     ) -> Self:
         """The agent of an environment: a perceptron of observations; `environment` makes one of your own."""

@@ -170,11 +170,12 @@ def exploration_fades_evenly(card: Card) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         for part in (0.0, 0.5, 0.9, 1.0, 1.5):
-            step, share = part * fading, max(made.least, 1 - (1 - made.least) * part)
-            other = (made.act(seen, round(step)) != made.greedy(seen)).double().mean()
+            step = round(part * fading)
+            share = max(made.least, 1 - (1 - made.least) * step / fading)
+            other = (made.act(seen, step) != made.greedy(seen)).double().mean()
             expected = share * (1 - 1 / ACTIONS)
             off = abs(float(other) - expected) / (expected * (1 - expected) / count) ** 0.5
-            must(off < 5, f"{card.name}: at step {step:.0f} {float(other):.3f} of its actions are not greedy")
+            must(off < 5, f"{card.name}: at step {step} {float(other):.3f} of its actions are not greedy")
 
 
 def experience_goes_on_exactly(card: Card) -> None:

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ...cards.card import Card
 from ...cards.reader import catalog, create, find, get
+from ...data.preparation import Preparation
 from ...data.spec import Part, Spec
 from ...engine.errors import UsageError
 from ...engine.learner import Learner
@@ -24,7 +25,7 @@ from ...networks.fitting import from_data
 from .faults import told
 from .recipe import Recipe
 from .trial import give_sizes
-from .words import choice, part
+from .words import choice, part, teacher_of
 
 DEFAULT_NETWORK = "mlp"
 PARTS = ("activation", "optimizer", "loss", "schedule", "sampler")  # trained in the default network
@@ -138,6 +139,8 @@ def _loss(text: str | None, spec: Spec) -> nn.Module | None:
 def wanted_size(card: Card, options: Mapping[str, Any], method: Any = None) -> tuple[int, int] | None:
     """The image size that a network asks for: its `input_size` option, or that option's default."""
     size = options.get("input_size")
+    if size is None and (teacher := teacher_of(options)):
+        size = Preparation.load(teacher / "preparation").spec.shape[1:]  # a student sees what it saw
     if size is None:
         word = inspect.signature(factory(card, method)).parameters.get("input_size")
         size = None if word is None or word.default is word.empty else word.default

@@ -1,5 +1,6 @@
 """Scikit-learn's estimators in a run: fitted once on the prepared training part, saved without pickle."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from ...cards.reader import find, get
 from ...data.spec import Part, Spec
 from ...engine.errors import AtlasError, UsageError
 from ...engine.randomness import key_seed
+from .words import part
 
 Array = np.ndarray[Any, Any]
+OURS = "torchatlas.learning."
 
 
 class Classical:
@@ -77,10 +80,28 @@ def make_estimator(card: Card, spec: Spec, options: dict[str, Any], seed: int) -
     return estimator
 
 
-def fit_classical(name: str, spec: Spec, train: Part, options: dict[str, Any], seed: int) -> Classical:
-    """Fit a card's estimator on a training part."""
-    estimator = make_estimator(find(name), spec, options, seed)
-    return fit_estimator(estimator, spec, train)
+def fit_classical(
+    name: str, spec: Spec, train: Part, options: dict[str, Any], seed: int, unlabelled: Part | None = None
+) -> Classical:
+    """Fit a card's estimator on a training part; with a teacher (`run:DIR`), on all rows it can label."""
+    teacher = options.get("teacher")
+    if teacher is None:
+        return fit_estimator(make_estimator(find(name), spec, options, seed), spec, train)
+    estimator = make_estimator(find(name), spec, options | {"teacher": _teacher(teacher, spec)}, seed)
+    if unlabelled is not None:
+        train = replace(unlabelled, y=torch.zeros(len(unlabelled), dtype=torch.long))
+    fitted = fit_estimator(estimator, spec, train)
+    fitted.estimator.set_params(teacher=None)  # it has taught; the student is kept without it
+    return fitted
+
+
+def _teacher(text: str, spec: Spec) -> Any:
+    """What labels flat rows by a trained network's probabilities; UsageError for another data's network."""
+    from ...learning.distillation.teacher import must_fit, soft_targets
+
+    network = part(text)
+    must_fit(network, spec)
+    return lambda flat: soft_targets(network, torch.from_numpy(flat).float().view(-1, *spec.shape)).numpy()
 
 
 def fit_estimator(estimator: Any, spec: Spec, train: Part) -> Classical:
@@ -130,7 +151,7 @@ def load_classical(folder: Path, spec: Spec) -> Classical:
     foreign = [
         t
         for t in skops.io.get_untrusted_types(file=path)
-        if not t.startswith(("sklearn.", "numpy.", "scipy."))
+        if not t.startswith(("sklearn.", "numpy.", "scipy.", OURS))
     ]
     if foreign:
         raise AtlasError(

@@ -13,7 +13,8 @@ from ...cards.card import Card
 from ...data.spec import Dataset, Part
 from ...engine.errors import AtlasError
 from .build import is_classical, wanted_context, wanted_scaling, wanted_size
-from .recipe import Recipe
+from .recipe import Recipe, read_recipe
+from .words import teacher_of
 
 
 def data_name(data: Any, dataset: Dataset) -> str:
@@ -36,9 +37,8 @@ def dataset_stem(data: str) -> str:
 def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) -> sources.Prepared:
     """Split and prepared as the recipe and the method want it."""
     classical = is_classical(card)
-    size = (
-        wanted_size(card, recipe.options, method) if dataset.modality == "image" and not classical else None
-    )
+    sized = dataset.modality == "image" and (not classical or teacher_of(recipe.options) is not None)
+    size = wanted_size(card, recipe.options, method) if sized else None
     prepared = sources.prepare(
         dataset,
         seed=recipe.seed,
@@ -52,12 +52,25 @@ def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) ->
         context=wanted_context(card, recipe.options, method) if dataset.modality == "text" else None,
         wanted_by=recipe.method,
     )
+    prepared.notes.extend(_teacher_note(recipe, dataset))
     if recipe.data_fingerprint not in (None, fingerprint(dataset)):
         raise AtlasError(
             f"{recipe.data} is not the data that this run began with (its fingerprint differs); "
             "put the old data back, or start a new run"
         )
     return prepared
+
+
+def _teacher_note(recipe: Recipe, dataset: Dataset) -> list[str]:
+    """A teacher that was trained on another split has seen rows of this run's test part."""
+    folder = teacher_of(recipe.options)
+    if folder is None or len(dataset.test):
+        return []
+    teacher = read_recipe(folder / "run.yaml")
+    if (teacher.data, teacher.seed) == (recipe.data, recipe.seed):
+        return []
+    split = f"{teacher.data}, seed {teacher.seed}"
+    return [f"the teacher was trained on another split ({split}): it may have seen rows of this test part"]
 
 
 def fingerprint(dataset: Dataset) -> str:

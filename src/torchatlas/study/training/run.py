@@ -28,6 +28,7 @@ from .classical import Classical, load_classical
 from .intervals import Estimate, estimates, estimates_of
 from .recipe import Recipe, read_recipe
 from .scores import SCORES
+from .words import without_gone
 
 RECIPE, RECORD, RESULT, ENVIRONMENT, TEST = (
     "run.yaml",
@@ -260,7 +261,7 @@ def load_model(
     """The best weights of a run's newest sound checkpoint."""
     if (folder / "model").exists():
         return load_classical(folder / "model", spec)
-    learner = build(recipe, spec, method)
+    learner = build(recipe.model_copy(update={"options": without_gone(recipe.options)}), spec, method)
     notes: list[str] = []
     found = Store(folder / "checkpoints").newest(notes.append, mend=False)
     if found is None:

@@ -165,7 +165,8 @@ def _train_and_test(
     main_score(prepared.spec, recipe.metric)  # a wrong metric fails now, not at the end
     if is_classical(card):
         began = time.monotonic()
-        fitted = fit_classical(card.name, prepared.spec, prepared.train, recipe.options, recipe.seed)
+        spec, options = prepared.spec, recipe.options
+        fitted = fit_classical(card.name, spec, prepared.train, options, recipe.seed, prepared.unlabelled)
         facts: dict[str, Any] = {"steps": 0, "parameters": None, "seconds": time.monotonic() - began}
         if folder is not None:
             _open_folder(folder, recipe, prepared, going_on)

@@ -1,7 +1,7 @@
 """Values as the command line writes them: literals, names, and names with options."""
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,20 @@ def trained(folder: str) -> Any:
     if not isinstance(model, Supervised):
         raise UsageError(f"{folder} holds no network trained on targets, which is what {RUN}DIR stands for")
     return model.network
+
+
+def teacher_of(options: Mapping[str, Any]) -> Path | None:
+    """The folder of the run that an option names, if it is there."""
+    folders = (
+        Path(v.removeprefix(RUN)) for v in options.values() if isinstance(v, str) and v.startswith(RUN)
+    )
+    return next((folder for folder in folders if folder.exists()), None)
+
+
+def without_gone(options: dict[str, Any]) -> dict[str, Any]:
+    """Options where a run that is no longer there is None: a student predicts without its teacher."""
+    gone = (k for k, v in options.items() if isinstance(v, str) and v.startswith(RUN))
+    return options | {k: None for k in gone if not Path(options[k].removeprefix(RUN)).exists()}
 
 
 def written(key: str, value: Any) -> Any:

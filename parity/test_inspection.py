@@ -1,0 +1,87 @@
+"""Attacks and explanations beside captum, pruning beside PyTorch, costs beside counts of weights."""
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import Saliency
+from captum.robust import FGSM, PGD
+from torch import nn
+from torch.nn.utils import prune
+
+from torchatlas import create, get
+
+
+@pytest.fixture
+def model():
+    return (
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten(), nn.Dropout(), nn.Linear(4 * 5 * 3, 6))
+        .double()
+        .eval()
+    )
+
+
+def images():
+    """Pixels at both borders of the range too."""
+    x = torch.rand(7, 3, 7, 5, dtype=torch.double)
+    return ((x - 0.5) * 1.3 + 0.5).clamp(0, 1), torch.arange(7) % 6
+
+
+def test_saliency(same, model):
+    x, y = images()
+    theirs = Saliency(model).attribute(x.clone().requires_grad_(), target=y, abs=True).amax(1)
+    same("saliency", "captum.attr.Saliency", get("saliency")(model, x, y), theirs, 1e-14)
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_attacks(same, model, targeted):
+    x, y = images()
+    options = {
+        "forward_func": model,
+        "loss_func": nn.CrossEntropyLoss(reduction="none"),
+        "lower_bound": 0.0,
+        "upper_bound": 1.0,
+    }
+    ours = get("fgsm")(model, x, y, epsilon=0.07, targeted=targeted)
+    theirs = FGSM(**options).perturb(x.clone(), epsilon=0.07, target=y, targeted=targeted)
+    same("fgsm", "captum.robust.FGSM", ours, theirs, 1e-12)
+    ours = get("pgd")(model, x, y, epsilon=0.1, steps=9, step=0.03, random_start=False, targeted=targeted)
+    theirs = PGD(**options).perturb(
+        x.clone(), radius=0.1, step_size=0.03, step_num=9, target=y, targeted=targeted, random_start=False
+    )
+    same("pgd", "captum.robust.PGD", ours, theirs, 1e-12)
+
+
+def test_pgd_in_a_round_ball(same, model):
+    """By the formula: captum's steps follow the sign of the gradient in every norm."""
+    x, y = images()
+    ours = get("pgd")(model, x, y, epsilon=0.5, steps=6, step=0.2, norm="l2", random_start=False)
+    moved = x.clone()
+    for _ in range(6):
+        moved.requires_grad_()
+        loss = nn.functional.cross_entropy(model(moved), y, reduction="sum")
+        slope = torch.autograd.grad(loss, moved)[0]
+        change = (moved.detach() + 0.2 * slope / length(slope) - x).numpy()
+        change = change * np.minimum(1, 0.5 / length(torch.from_numpy(change)).numpy())
+        moved = (x + torch.from_numpy(change)).clamp(0, 1)
+    same("pgd", "formula (arXiv:1706.06083, steps along the gradient)", ours, moved, 1e-12)
+
+
+def length(values):
+    return values.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+@pytest.mark.parametrize("sparsity", [0.0, 0.37, 0.9])
+def test_pruning(same, scope, sparsity):
+    model = create("mlp", in_features=11, num_classes=3, hidden=(7, 5))
+    ours = get("pruning_magnitude")(model, sparsity, scope)
+    places = [(module, "weight") for module in model.modules() if isinstance(module, nn.Linear)]
+    if scope == "global":
+        prune.global_unstructured(places, prune.L1Unstructured, amount=sparsity)
+    else:
+        for module, _ in places:
+            prune.l1_unstructured(module, "weight", sparsity)
+    for mine, (theirs, _) in zip(
+        (m for m in ours.modules() if isinstance(m, nn.Linear)), places, strict=True
+    ):
+        same("pruning_magnitude", "torch.nn.utils.prune", mine.weight, theirs.weight, 0)

@@ -1,0 +1,77 @@
+"""Classical models as they are created here, few-shot prototypes and the mean teacher, beside their peers."""
+
+import pytest
+import sklearn.ensemble
+import sklearn.svm
+import sklearn.tree
+import torch
+from sklearn.datasets import load_digits
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.neighbors import NearestCentroid
+from sklearn.utils.class_weight import compute_sample_weight
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from torchatlas import create, get
+
+MODELS = {
+    "svm": (sklearn.svm.SVC, {"kernel": "rbf", "C": 1.0, "gamma": "scale"}),
+    "decision_tree": (sklearn.tree.DecisionTreeClassifier, {"criterion": "gini", "random_state": 0}),
+    "random_forest": (sklearn.ensemble.RandomForestClassifier, {"max_features": "sqrt", "random_state": 0}),
+    "gradient_boosting": (
+        sklearn.ensemble.HistGradientBoostingClassifier,
+        {"random_state": 0, "max_iter": 10},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_classical(same, name):
+    """What is created is the model with the settings that its card states."""
+    peer, options = MODELS[name]
+    x, y = load_digits(return_X_y=True)
+    said = {key: value for key, value in options.items() if key in ("random_state", "max_iter")}
+    ours = create(name, **said).fit(x[:300], y[:300]).predict(x[300:500])
+    theirs = peer(**options).fit(x[:300], y[:300]).predict(x[300:500])
+    same(name, f"{peer.__module__.rsplit('._', 1)[0]}.{peer.__name__}", ours, theirs, 0)
+
+
+def test_prototypes(same):
+    known, asked = torch.randn(2, 12, 5, dtype=torch.double), torch.randn(2, 9, 5, dtype=torch.double)
+    numbers = torch.stack([torch.randperm(12) % 4 for _ in range(2)])
+    learner = get("prototypical_networks")(nn.Identity(), way=4, shot=3, query=9)
+    ours = learner.logits((known, numbers, asked, None))
+    for k in range(2):
+        peer = NearestCentroid().fit(known[k].numpy(), numbers[k].numpy())
+        theirs = -euclidean_distances(asked[k].numpy(), peer.centroids_, squared=True)
+        same("prototypical_networks", "sklearn.neighbors.NearestCentroid", ours[k], theirs, 1e-12)
+        same(
+            "prototypical_networks",
+            "sklearn.neighbors.NearestCentroid",
+            ours[k].argmax(1),
+            peer.predict(asked[k].numpy()),
+            0,
+        )
+
+
+def test_mean_teacher(same):
+    network = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)).double()
+    learner = get("mean_teacher")(network, nn.Identity(), decay=0.9, late_decay=0.99)
+    peer = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.99))
+    peer.update_parameters(network)  # the first is a copy
+    for step in range(500, 520):
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        learner.updated("model", step)
+        peer.update_parameters(network)
+    x = torch.randn(6, 4, dtype=torch.double)
+    same("mean_teacher", "torch.optim.swa_utils.AveragedModel", learner.judge(x), peer(x), 1e-12)
+
+
+def test_class_balanced_sampling(same):
+    labels = torch.tensor([0] * 40 + [1] * 7 + [2] * 3)
+    sampler = get("class_balanced_sampling")(labels)
+    ours = (sampler.shares / torch.bincount(labels))[labels]
+    theirs = compute_sample_weight("balanced", labels.numpy()) / 50
+    same("class_balanced_sampling", "sklearn.utils.class_weight.compute_sample_weight", ours, theirs, 1e-14)
