@@ -78,5 +78,5 @@ $(VENV)/.ready-test: pyproject.toml constraints.txt | $(BIN)/python
 # For VENV=.parity alone: the other libraries would change the versions that the suite is tested with.
 $(VENV)/.ready-parity: pyproject.toml constraints.txt parity/requirements-peers.txt | $(BIN)/python
 	@echo "Installing torchatlas beside other libraries into $(VENV) (some minutes the first time) ..."
-	@$(PIP) -e . -r parity/requirements-peers.txt
+	@$(PIP) --no-compile -e . -r parity/requirements-peers.txt
 	@touch $@

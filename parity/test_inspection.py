@@ -1,4 +1,4 @@
-"""Attacks and explanations beside captum, pruning beside PyTorch, costs beside counts of weights."""
+"""Attacks and explanations beside captum, pruning beside PyTorch, costs beside its counter."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,8 @@ from captum.attr import Saliency
 from captum.robust import FGSM, PGD
 from torch import nn
 from torch.nn.utils import prune
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 
 from torchatlas import create, get
 
@@ -85,3 +87,25 @@ def test_pruning(same, scope, sparsity):
         (m for m in ours.modules() if isinstance(m, nn.Linear)), places, strict=True
     ):
         same("pruning_magnitude", "torch.nn.utils.prune", mine.weight, theirs.weight, 0)
+
+
+COSTS = {"mlp": (12,), "resnet20_cifar": (1, 12, 12), "lenet5": (1, 28, 28), "nin_cifar10": (3, 32, 32)}
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_costs(same, name):
+    words = {"in_features": 12} if name == "mlp" else {"in_channels": COSTS[name][0]}
+    model, x = create(name, num_classes=5, **words).eval(), torch.randn(2, *COSTS[name])
+    with FlopCounterMode(display=False) as counter:
+        model(x)
+    ours = get("count_macs")(model, x).total
+    same("count_macs", "torch.utils.flop_counter.FlopCounterMode", 2 * ours, counter.get_total_flops(), 0)
+
+
+def test_parameters(same):
+    ours = create("gpt", num_classes=70, context=32, width=48, layers=3, heads=4)
+    peer = OpenAIGPTLMHeadModel(
+        OpenAIGPTConfig(vocab_size=70, n_positions=32, n_embd=48, n_layer=3, n_head=4)
+    )
+    name = "transformers.OpenAIGPTLMHeadModel.num_parameters"
+    same("count_params", name, get("count_params")(ours).total, peer.num_parameters(), 0)

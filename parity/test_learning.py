@@ -2,6 +2,7 @@
 
 import pytest
 import sklearn.ensemble
+import sklearn.linear_model
 import sklearn.svm
 import sklearn.tree
 import torch
@@ -75,3 +76,43 @@ def test_class_balanced_sampling(same):
     ours = (sampler.shares / torch.bincount(labels))[labels]
     theirs = compute_sample_weight("balanced", labels.numpy()) / 50
     same("class_balanced_sampling", "sklearn.utils.class_weight.compute_sample_weight", ours, theirs, 1e-14)
+
+
+@pytest.mark.parametrize("name", ["maml", "fomaml"])
+def test_maml(same, name):
+    """One task after another by torch.autograd, as the paper's first algorithm is written."""
+    network = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3)).double()
+    learner = get(name)(network, way=3, shot=2, query=4, inner_lr=0.3, inner_steps=3)
+    known, asked = torch.randn(2, 6, 5, dtype=torch.double), torch.randn(2, 4, 5, dtype=torch.double)
+    numbers, answers = torch.arange(6).expand(2, 6) % 3, torch.randint(3, (2, 4))
+    params, theirs = list(network.parameters()), []
+    for k in range(2):
+        w, b, v, c = params
+        for _ in range(3):
+            logits = (known[k] @ w.T + b).tanh() @ v.T + c
+            loss = nn.functional.cross_entropy(logits, numbers[k])
+            slopes = torch.autograd.grad(loss, (w, b, v, c), create_graph=name == "maml")
+            w, b, v, c = (x - 0.3 * slope for x, slope in zip((w, b, v, c), slopes))
+        theirs.append((asked[k] @ w.T + b).tanh() @ v.T + c)
+    ours, theirs = learner.logits((known, numbers, asked, answers), True), torch.stack(theirs)
+    paper = "formula (arXiv:1703.03400, tasks one by one)"
+    same(name, paper, ours, theirs, 1e-12)
+    losses = [nn.functional.cross_entropy(z.flatten(0, 1), answers.flatten()) for z in (ours, theirs)]
+    for mine, other in zip(*(torch.autograd.grad(loss, params) for loss in losses)):
+        same(name, paper, mine, other, 1e-12)
+
+
+def test_perceptron(same):
+    """Sample by sample, each class against the rest, from zero."""
+    x, y = load_digits(return_X_y=True)
+    x, y = x[:250] / 16, y[:250]
+    peer = sklearn.linear_model.Perceptron(shuffle=False, max_iter=2, tol=None).fit(x, y)
+    ours = create("perceptron", in_features=64, num_classes=10).double()
+    loss, sgd = create("perceptron_loss"), create("sgd", ours.parameters(), lr=1.0)
+    rows, labels = torch.from_numpy(x), torch.from_numpy(y)
+    for k in [*range(250)] * 2:
+        sgd.zero_grad()
+        loss(ours(rows[k : k + 1]), labels[k : k + 1]).backward()
+        sgd.step()
+    same("perceptron", "sklearn.linear_model.Perceptron", ours.head.weight, peer.coef_, 1e-12)
+    same("perceptron", "sklearn.linear_model.Perceptron", ours.head.bias, peer.intercept_, 1e-12)

@@ -48,6 +48,9 @@ VERBS = {
     "sample": "study.training.run",
     "report": "study.comparing.reports",
     "doctor": "study.doctor",
+    "attack": "study.inspecting.attack",
+    "explain": "study.inspecting.explain",
+    "prune": "study.inspecting.prune",
     "verify": "study.verify.verify",
 }
 

@@ -9,7 +9,7 @@ import click
 
 from .. import __version__
 from ..cards.reader import UnknownName
-from . import catalog, comparing, training, using, verifying
+from . import catalog, comparing, inspecting, training, using, verifying
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -21,6 +21,7 @@ def app() -> None:
 for command in (
     *(catalog.list_methods, catalog.show),
     *(training.train, comparing.compare),
+    *(inspecting.attack, inspecting.explain, inspecting.prune),
     verifying.verify,
     *(using.evaluate, using.predict, using.sample, using.report, using.doctor),
 ):
