@@ -116,14 +116,14 @@ def prune(
     --set sparsity=0.95, --set scope=global: how many weights go; --set lr=0.001: a field of the recipe.
     """
     from ..study.inspecting.prune import prune as study
-    from .training import _listeners
+    from .training import listeners_for
 
     found = study(
         run,
         method,
         out=out,
         epochs=epochs,
-        listeners=_listeners(method, as_json, False, out),
+        listeners=listeners_for(method, as_json, False, out),
         **_said(settings),
     )
     click.echo(json.dumps({"event": "result", **found.as_json()}) if as_json else found.text())

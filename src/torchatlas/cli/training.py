@@ -46,7 +46,7 @@ def train(
         return
     if bool(name) == bool(resume):
         raise UsageError("say what to train: torchatlas train NAME, or torchatlas train --resume RUN")
-    listeners = _listeners(name or "", as_json, tensorboard, resume or out)
+    listeners = listeners_for(name or "", as_json, tensorboard, resume or out)
     if resume:
         run = study.resume(resume, listeners=listeners, **_only_budget(words))
     else:
@@ -71,7 +71,8 @@ def _only_budget(words: dict[str, Any]) -> dict[str, Any]:
     return {key: words[key] for key in ("epochs", "steps", "minutes")}
 
 
-def _listeners(name: str, as_json: bool, tensorboard: bool, folder: str | None) -> list[Any]:
+def listeners_for(name: str, as_json: bool, tensorboard: bool, folder: str | None) -> list[Any]:
+    """What tells of a run as it goes on: events, lines or a bar, and TensorBoard where it was asked for."""
     from ..engine.errors import UsageError
     from ..engine.progress import JsonProgress, PlainProgress, TensorBoard, TerminalProgress
 

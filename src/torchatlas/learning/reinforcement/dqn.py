@@ -31,7 +31,7 @@ LONGEST = 200_000  # steps over which exploration fades at most: a budget of tim
     year=2015,
     paper="Mnih et al., Human-level control through deep reinforcement learning, Nature 518; arXiv:1312.5602",
     topics=("control",),
-    recipe={"optimizer": "adam", "lr": 0.0023, "batch_size": 64, "epochs": 25, "clip": 10.0},
+    recipe={"optimizer": "adam", "lr": 0.0005, "batch_size": 128, "epochs": 25, "clip": 10.0},
     tiny={"hidden": (16,), "memory": 200, "period": 4},
 )
 class DQN(Learner):
@@ -41,7 +41,9 @@ class DQN(Learner):
     updates. The loss is quadratic up to an error of 1 and linear beyond: its gradient is the error clipped to
     [-1, 1]. Each of `actors` environments acts once per update: greedily, or at random with a probability
     that falls evenly from 1 to `epsilon` over the first `exploration` of training. Batches are drawn evenly
-    from the last `memory` transitions. Rewards are multiplied by `reward_scale` (the paper clips them).
+    from the last `memory` transitions. Rewards are multiplied by `reward_scale` (the paper clips them), so
+    that errors are mostly below 1: where values are near 100, the linear loss lets many small errors outvote
+    the few at the ends of episodes, and values can grow without bound.
     Shapes: observations (batch, ...) -> values (batch, actions).
     Errors: `UsageError` for data that is no environment.
     """
@@ -79,14 +81,14 @@ class DQN(Learner):
     def for_data(
         cls,
         spec: "Spec",
-        hidden: int | Sequence[int] = (256, 256),
+        hidden: int | Sequence[int] = (120, 84),
         discount: float = 0.99,
-        period: int = 128,
+        period: int = 100,
         memory: int = 50_000,
-        exploration: float = 0.16,
-        epsilon: float = 0.04,
-        actors: int = 2,
-        reward_scale: float = 1.0,
+        exploration: float = 0.3,
+        epsilon: float = 0.05,
+        actors: int = 8,
+        reward_scale: float = 0.02,
         environment: Callable[[], Environment] | None = None,
     ) -> Self:
         """The agent of an environment: a perceptron of observations; `environment` makes one of your own."""
