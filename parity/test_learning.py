@@ -70,6 +70,21 @@ def test_mean_teacher(same):
     same("mean_teacher", "torch.optim.swa_utils.AveragedModel", learner.judge(x), peer(x), 1e-12)
 
 
+def test_the_first_steps_of_a_mean_teacher(same):
+    """Until the decay is reached, the teacher is the plain mean of all weights since the first step."""
+    network = nn.Linear(4, 3).double()
+    learner = get("mean_teacher")(network, nn.Identity(), decay=0.999)
+    learner.planned(1000, 100)
+    peer, x = AveragedModel(network), torch.randn(6, 4, dtype=torch.double)
+    for step in range(20):
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        learner.updated("model", step)
+        peer.update_parameters(network)
+        same("mean_teacher", "torch.optim.swa_utils.AveragedModel", learner.judge(x), peer(x), 1e-12)
+
+
 def test_class_balanced_sampling(same):
     labels = torch.tensor([0] * 40 + [1] * 7 + [2] * 3)
     sampler = get("class_balanced_sampling")(labels)

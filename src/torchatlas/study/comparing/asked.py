@@ -84,7 +84,7 @@ def check_words(settings: Mapping[str, Any], varied: Mapping[str, Any], jobs: An
 
 
 def check_recipes(methods: Iterable[Any], recipes: Sequence[Recipe], dataset: Dataset) -> None:
-    """Raises UsageError for a metric that the task does not have, and for a device that is not here.
+    """Raises UsageError for a metric that the task does not have, unlike splits, a device that is not here.
 
     Learners without a target bring scores of their own, which are known only when they are built.
     """
@@ -95,5 +95,9 @@ def check_recipes(methods: Iterable[Any], recipes: Sequence[Recipe], dataset: Da
             raise UsageError(
                 f"{dataset.task} has no metric {recipe.metric!r}{hint} it has {', '.join(known)}"
             )
+    splits = {recipe.split: recipe.method for recipe in recipes}
+    if len(splits) > 1:
+        told = " and ".join(f"{name} says split={way}" for way, name in splits.items())
+        raise UsageError(f"{told}: they would meet other test parts; say one for all with --set split=…")
     for wish in {recipe.device for recipe in recipes}:
         pick_device(wish)

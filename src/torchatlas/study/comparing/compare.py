@@ -24,7 +24,7 @@ from ..training.recipe import Recipe
 from ..training.resolve import DATA_OPTIONS, card_of, resolve
 from .alone import LOCK, alone_in
 from .asked import asked_methods, asked_seeds, asked_values, check_recipes, check_words
-from .baselines import baseline_names
+from .baselines import baseline_names, shared_settings
 from .entries import make_entries
 from .jobs import (
     STOPPED,
@@ -86,7 +86,7 @@ def compare(
     _refuse_foreign(folder)
     with alone_in(folder):
         _open_study(folder, question, fresh)
-        todo = list(_jobs(entries, dataset, data, own, chosen, folder))
+        todo = list(_jobs(entries, recipes, dataset, data, own, chosen, folder))
         workers = workers_for(jobs, len(todo))
         todo = [Job(**{**vars(job), "threads": threads_for(workers)}) for job in todo]
         done = _watched(todo, workers, show)
@@ -217,17 +217,21 @@ def read_question(folder: Path) -> dict[str, Any]:
 
 
 def _jobs(
-    entries: list[Entry], dataset: Dataset, data: Any, own: Mapping[str, Any], seeds: list[int], folder: Path
+    entries: list[Entry],
+    recipes: list[Recipe],
+    dataset: Dataset,
+    data: Any,
+    own: Mapping[str, Any],
+    seeds: list[int],
+    folder: Path,
 ) -> Iterator[Job]:
     """Seed by seed, so that a verdict is near from early on; baselines beside the methods."""
     source = data if isinstance(data, str) else dataset
     labels = {name for entry in entries for name in (entry.label, card_of(entry.method).name)}
-    split = {
-        k: v for k, v in entries[0].settings.items() if k in ("split", "test", "valid", "fold", "metric")
-    }
     supervised = any(learns_from_target(card_of(entry.method), entry.method) for entry in entries)
-    names = baseline_names(dataset, labels) if supervised else []
-    drawn = [Entry(name, name, split, baseline=True) for name in names]
+    names = baseline_names(dataset, labels, recipes[0]) if supervised or dataset.task == "control" else []
+    settings = shared_settings(recipes[0], entries[0].method)
+    drawn = [Entry(name, name, settings, baseline=True) for name in names]
     study = uuid.uuid4().hex
     for seed in seeds:
         for entry in [*entries, *drawn]:

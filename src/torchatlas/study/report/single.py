@@ -77,6 +77,7 @@ def _learning(run: RunResult) -> Html | None:
     """Losses in one chart, each further score in one of its own."""
     x = "epoch" if run.curve and all(entry.get("epoch") for entry in run.curve) else "step"
     keys = list(dict.fromkeys(key for entry in run.curve for key in entry if key not in ("step", "epoch")))
+    keys = [key for key in keys if run.returns is None or key != "valid_return"]  # shown with the returns
     curves = {key: found for key in keys if np.isfinite((found := curve_of(run.curve, key, x))[1]).any()}
     losses = [(curve_text(key), *curves.pop(key)) for key in list(curves) if "loss" in key]
     shown = [run_charts.lines("loss", losses, x, "loss")] if losses else []
