@@ -24,22 +24,23 @@ class FocalLoss(nn.Module):
     Shapes: scores (batch, classes) and class numbers (batch,) -> a scalar; (batch,) for `reduction="none"`.
     """
 
-    alpha: Tensor
-
     def __init__(
         self, gamma: float = 2.0, alpha: float | Sequence[float] | None = None, reduction: str = "mean"
     ):
         super().__init__()
         self.gamma, self.reduction = _checked(gamma, reduction)
-        factors = torch.as_tensor(1.0 if alpha is None else alpha, dtype=torch.double)
-        self.register_buffer("alpha", factors.float(), persistent=False)
+        self.alpha = alpha
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         log_p = prediction.log_softmax(1).gather(1, target[:, None])[:, 0]  # (b,)
-        if self.alpha.ndim and len(self.alpha) != prediction.shape[1]:
-            raise UsageError(f"alpha has {len(self.alpha)} factors for {prediction.shape[1]} classes")
-        alpha = self.alpha[target] if self.alpha.ndim else self.alpha
-        return _reduced(alpha * focal(log_p, self.gamma), self.reduction)
+        losses = focal(log_p, self.gamma)
+        if isinstance(self.alpha, Sequence):
+            if len(self.alpha) != prediction.shape[1]:
+                raise UsageError(f"alpha has {len(self.alpha)} factors for {prediction.shape[1]} classes")
+            losses = losses.new_tensor(self.alpha)[target] * losses
+        elif self.alpha is not None:
+            losses = self.alpha * losses
+        return _reduced(losses, self.reduction)
 
 
 @method(
@@ -71,7 +72,7 @@ class SigmoidFocalLoss(nn.Module):
         positive = target > 0.5
         losses = focal(F.logsigmoid(torch.where(positive, prediction, -prediction)), self.gamma)
         if self.alpha is not None:
-            losses = torch.where(positive, self.alpha, 1 - self.alpha) * losses
+            losses = torch.where(positive, self.alpha * losses, (1 - self.alpha) * losses)
         return _reduced(losses, self.reduction)
 
 
