@@ -296,12 +296,12 @@ LATER = (
     ),
     Mutation("lamb", "missing term: no bias correction of the mean", "[1 - beta1**t for t in done]", "1.0"),
     Mutation("focal_loss", "missing term: (1 - p)^γ", "** gamma * -log_p", "* -log_p"),
-    Mutation("focal_loss", "factor: α of another class", "self.alpha[target]", "self.alpha[target - 1]"),
+    Mutation("focal_loss", "factor: α of another class", "(self.alpha)[target]", "(self.alpha)[target - 1]"),
     Mutation(
         "sigmoid_focal_loss",
         "factor: α for both labels",
-        "self.alpha, 1 - self.alpha)",
-        "self.alpha, self.alpha)",
+        "(1 - self.alpha) * losses)",
+        "self.alpha * losses)",
     ),
     Mutation(
         "triplet_loss",

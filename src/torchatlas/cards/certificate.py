@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from .card import Card
+from .formulas import readable
 from .reader import ROOT
 from .signature import look_up
 
 STORE = ROOT / "certificates"  # one file per family: certificates/nn/activations.json
 FACTS = ("kind", "where", "options", "recipe", "tiny", "figures", "regressor")  # a proof depends on these
+WIDTH = 110
 UNITS = {"law": "laws", "reference": "tests", "figure": "figures"}
 
 
@@ -33,7 +36,7 @@ class Line:
     def says(self) -> str:
         """What is claimed, in words."""
         if self.kind == "law" and (seen := look_up(f"{_module(self.page)}:{self.name}")):
-            return seen.doc.partition("\n")[0]
+            return readable(seen.doc.partition("\n")[0])
         return f"{self.count} test{'s' * (self.count != 1)}" if self.kind == "reference" else self.message
 
     @property
@@ -188,7 +191,8 @@ def lines_text(certificate: Certificate, indent: str = "  ") -> list[str]:
     for line in certificate.lines:
         words = f"fails: {line.message}" if line.passes is False else line.verdict
         says = "" if line.says == line.message and line.passes is False else line.says
-        rows.append(f"{indent}{line.kind:9}  {line.name:{width}}  {words:6}  {says}".rstrip())
+        row = f"{indent}{line.kind:9}  {line.name:{width}}  {words:6}  {says}".rstrip()
+        rows += textwrap.wrap(row, WIDTH, subsequent_indent=" " * (len(indent) + width + 21))
     return rows
 
 

@@ -4,7 +4,17 @@ import re
 import unicodedata
 
 WORDS = {
-    **{"cdot": "·", "times": "×", "odot": "⊙", "pm": "±", "sum": "Σ", "prod": "Π", "sqrt": "√", "quad": "  "},
+    **{
+        "cdot": "·",
+        "times": "×",
+        "odot": "⊙",
+        "pm": "±",
+        "sum": "Σ",
+        "prod": "Π",
+        "sqrt": "√",
+        "int": "∫",
+        "quad": "  ",
+    },
     **{
         "leq": "≤",
         "geq": "≥",

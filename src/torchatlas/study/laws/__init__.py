@@ -57,10 +57,11 @@ LAWS: dict[str, tuple[Check, ...]] = {
 def laws_for(card: Card) -> Iterator[Law]:
     """The laws of a card's family or kind, each ready to be checked; none for kinds that have no laws yet.
 
-    Learners that are flows or diffusions keep the laws of those too.
+    Learners with densities, flows and diffusions keep the laws of those too.
     """
     checks = LAWS.get(card.family, LAWS.get(card.kind, ()))
     if card.kind == "learner":
+        checks += learners.DENSITY_LAWS if learners.has_density(card) else ()
         checks += densities.LAWS if densities.is_density(card) else ()
         checks += diffusions.LAWS if diffusions.is_diffusion(card) else ()
     for check in checks:
