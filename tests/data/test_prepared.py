@@ -88,3 +88,17 @@ def test_float64():
     ready = prepare(open_dataset("diabetes"), seed=0, dtype=torch.float64)
     assert ready.train.x.dtype == ready.train.y.dtype == torch.float64
     assert ready.preparation.encode(open_dataset("diabetes").inputs).dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("source", "shades"),
+    [
+        ("digits", 17),
+        (np.random.default_rng(0).integers(0, 256, (40, 6, 6, 1), dtype=np.uint8), 256),
+        (np.random.default_rng(0).random((40, 6, 6, 1), dtype=np.float32), 256),
+        ("iris", 0),
+    ],
+)
+def test_the_spec_says_how_many_values_a_pixel_can_have(source, shades):
+    data = open_dataset(source) if isinstance(source, str) else open_dataset(source, task="none")
+    assert prepare(data, seed=0).spec.shades == shades

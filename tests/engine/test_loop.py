@@ -282,3 +282,22 @@ def test_what_diverged_is_known_after_a_resume(tmp_path):
     assert "diverges" in whole.diverged
     again = make_loop(tmp_path / "whole", **settings)
     assert again.resume() and again.diverged == whole.diverged
+
+
+class Noisy(Classifier):
+    """Its scores are nothing but noise."""
+
+    def scores(self, batch):
+        return {"loss": torch.rand(len(batch[0]))}
+
+
+def test_each_validation_meets_the_same_noise():
+    seen = []
+    loop = make_loop(kind=Noisy, steps=12, validate_every=3)
+    loop.listeners.append(lambda event: seen.append(event.values["loss"]) if event.kind == "valid" else None)
+    loop.run()
+    assert len(seen) == 4 and len(set(seen)) == 1
+    other = make_loop(kind=Noisy, steps=3, seed=1)
+    other.listeners.append(lambda event: seen.append(event.values["loss"]) if event.kind == "valid" else None)
+    other.run()
+    assert len(set(seen)) == 2  # another seed, other noise

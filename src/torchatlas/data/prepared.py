@@ -86,6 +86,7 @@ def prepare(
         coder.classes,
         coder.counts(train.y),
         scaling,
+        shades=encoder.shades if isinstance(encoder, ImageEncoder) else 0,
     )
     for name, rows in (("validation", parts.valid), ("test", parts.test)):
         if len(rows) and not (name == "test" and len(dataset.test)):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 Task = Literal["classification", "regression", "multilabel", "language", "control", "none"]
 Modality = Literal["table", "image", "text", "environment"]
+BYTE = 256  # values of a pixel where nothing says another number
 Severity = Literal["error", "warning", "note"]
 
 
@@ -42,6 +43,7 @@ class Spec:
     counts: tuple[int, ...] = ()  # training samples per class
     scaling: str = "standard"
     environment: str = ""  # Gymnasium's name of the environment
+    shades: int = 0  # images: how many values a pixel can have; 17 for digits, 256 for bytes and floats
 
 
 @dataclass

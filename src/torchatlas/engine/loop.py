@@ -354,7 +354,7 @@ class Loop:
     def _validate(self) -> None:
         assert self.validate is not None
         kept = self.average or self.learner
-        reseed(self.device, self.plan.seed, self.step, "valid")  # scores may draw: a VAE's bound does
+        reseed(self.device, self.plan.seed, "valid")  # scores may draw: the same noise at each validation
         scores = self.validate(kept)
         self.learner.train()
         watched = scores.get(self.learner.monitor)

@@ -7,7 +7,7 @@ from scipy import stats
 from torch import nn
 
 from stopping import assert_stopped_is_whole
-from torchatlas.data.spec import Part, Spec
+from torchatlas.data.spec import Spec
 from torchatlas.engine.errors import UsageError
 from torchatlas.generative.diffusion import DDPM, Noising, linear_betas
 from torchatlas.study.laws.diffusions import ExactNoise, returned
@@ -70,19 +70,6 @@ def test_scores_are_per_sample_and_see_every_time_evenly():
     assert t.tolist() == list(range(1000))
     noise = (now - PROCESS.signal[t][:, None] * x) / PROCESS.spread[t][:, None]
     torch.testing.assert_close(scores["loss"], noise.square().mean(1), rtol=1e-6, atol=1e-8)
-
-
-def test_a_part_is_scored_with_the_same_noise_each_time():
-    learner = remembering()
-    part = Part(torch.randn(1500, 3, dtype=torch.double), None, np.arange(1500))
-
-    def scored(seed):
-        return torch.cat([learner.scores(batch)["loss"] for batch in learner.trials(part, seed)])
-
-    first = scored(3)
-    torch.rand(7)
-    assert len(first) == 1500
-    assert torch.equal(scored(3), first) and not torch.equal(scored(4), first)
 
 
 @pytest.mark.parametrize("variance", ["beta", "posterior"])

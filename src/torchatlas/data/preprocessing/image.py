@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ...engine.errors import DataError
-from ..spec import Dataset
+from ..spec import BYTE, Dataset
 
 CHUNK = 2048
 
@@ -50,6 +50,12 @@ class ImageEncoder:
     def shape(self) -> tuple[int, ...]:
         """The shape of one encoded image."""
         return (self.channels, *self.size)
+
+    @property
+    def shades(self) -> int:
+        """How many values a pixel can have: whole numbers up to the maximum; floats count as bytes."""
+        whole = self.maximum > 1 and float(self.maximum).is_integer()
+        return int(self.maximum) + 1 if whole else BYTE
 
     def encode(self, inputs: Any, dtype: torch.dtype = torch.float32) -> Tensor:
         """Raw images -> model inputs; grey ones are repeated where the model wants colours."""

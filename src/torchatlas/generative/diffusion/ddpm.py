@@ -1,23 +1,21 @@
 """Denoising diffusion: a network learns which noise was added, and takes it off step by step."""
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from ...cards.card import method
+from ...data.spec import BYTE
 from ...engine.errors import UsageError
-from ...engine.learner import Batch, Learner, Source
-from ...engine.randomness import reseed
+from ...engine.learner import Batch, Learner
 from ...networks.dense.diffusion_unet import DiffusionUNet, TimeMLP
-from ..shades import USUAL, shades_of
 from .process import Noising, at, linear_betas
 
 if TYPE_CHECKING:
-    from ...data.prepared import Prepared
-    from ...data.spec import Part, Spec
+    from ...data.spec import Spec
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -43,7 +41,6 @@ class DDPM(Learner):
 
     scaling: ClassVar[str] = "symmetric"
     needs_target: ClassVar[bool] = False
-    shades: Tensor | None
 
     def __init__(
         self,
@@ -57,7 +54,7 @@ class DDPM(Learner):
             raise UsageError(f"ddpm's variance is beta or posterior, not {variance!r}")
         super().__init__()
         self.network, self.process, self.shape, self.variance = network, process, shape, variance
-        self.register_buffer("shades", torch.tensor(float(shades)) if shades else None)
+        self.shades = shades
 
     @classmethod
     def for_data(
@@ -82,19 +79,7 @@ class DDPM(Learner):
             return cls(TimeMLP(spec.shape[0], hidden), process, spec.shape, variance)
         channels, height, across = spec.shape
         network = DiffusionUNet(channels, (height, across), width, multiples, blocks, dropout=dropout)
-        return cls(network, process, spec.shape, variance, shades=USUAL)
-
-    def source(self, data: "Prepared", batch_size: int, seed: int, device: Any) -> Source | None:
-        """No source of its own; it looks up how many shades the pixels have."""
-        if self.shades is not None:
-            self.shades.fill_(shades_of(data))
-        return None
-
-    def trials(self, part: "Part", seed: int) -> Iterator[Batch]:
-        """The part's rows, with the same times and noise whenever it is scored."""
-        for k, batch in enumerate(super().trials(part, seed)):
-            reseed(batch[0].device, seed, "trial", k)
-            yield batch
+        return cls(network, process, spec.shape, variance, shades=spec.shades or BYTE)
 
     def loss(self, player: str, batch: Batch) -> Tensor:
         """The squared error of the noise, averaged over values and samples."""
@@ -124,7 +109,7 @@ class DDPM(Learner):
         x = torch.randn(count, *self.shape, device=like.device, dtype=like.dtype)
         for step in reversed(range(len(self.process))):
             x = self.step_back(x, x.new_full((count,), step, dtype=torch.long), torch.randn_like(x))
-        return x if self.shades is None else x.clamp(-1, 1)
+        return x if not self.shades else x.clamp(-1, 1)
 
     def bound(self, x: Tensor) -> Tensor:  # (b, ...) -> (b,)
         r"""The variational bound of $-\log p(x)$ in nats: all T terms, each with fresh noise.
@@ -151,7 +136,7 @@ class DDPM(Learner):
         t = torch.zeros(len(x), dtype=torch.long, device=x.device)
         mean = self._mean_before(self.process.noised(x, t, torch.randn_like(x)), t)
         spread = self.process.posterior_variances[1].sqrt()
-        if self.shades is None:
+        if not self.shades:
             return (((x - mean) / spread).square() + LOG_2PI + 2 * spread.log()).flatten(1).sum(1) / 2
         half = 1 / (self.shades - 1)
         above = torch.where(x > 1 - half, torch.inf, (x + half - mean) / spread)
@@ -167,6 +152,6 @@ class DDPM(Learner):
     def _mean_before(self, now: Tensor, t: Tensor) -> Tensor:
         """The mean of the step back, by the network's guess of the noise."""
         data = self.process.clean(now, t, self.network(now, t))
-        if self.shades is not None:
+        if self.shades:
             data = data.clamp(-1, 1)
         return self.process.posterior_mean(data, now, t)

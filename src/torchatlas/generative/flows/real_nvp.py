@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Self
 from torch import Tensor
 
 from ...cards.card import method
+from ...data.spec import BYTE
 from ...engine.errors import UsageError
 from ...networks.dense.mlp import MLP
-from ..shades import USUAL
 from .coupling import Coupling, ResidualNet, alternating, channels, checkerboard
 from .flow import Flow, StandardNormal
 from .transforms import Affine, Chain, FirstHalf, Flatten, Logit, MaskedNorm, Squeeze, Transform, Undo
@@ -65,7 +65,7 @@ class RealNVP(Flow):
                 steps += _coupled(mask, MLP(size, 2 * size, hidden), norm)
             return cls(Chain(steps), StandardNormal(size), spec.shape)
         steps = [Logit(), _scale(spec.shape, width, blocks, norm), Flatten(spec.shape)]
-        return cls(Chain(steps), StandardNormal(size), spec.shape, shades=USUAL)
+        return cls(Chain(steps), StandardNormal(size), spec.shape, shades=spec.shades or BYTE)
 
 
 def _coupled(mask: Tensor, net: MLP | ResidualNet, norm: bool) -> list[Transform]:
