@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from torchatlas.engine.checkpoint import Store
+from torchatlas.engine.distribution import ALONE
 from torchatlas.engine.learner import Learner, batches, mean_scores
 from torchatlas.engine.loop import Loop, Plan
 from torchatlas.engine.randomness import generator, reseed
@@ -25,6 +26,20 @@ class Classifier(Learner):
         super().__init__()
         layers = [nn.Linear(20, 30), nn.BatchNorm1d(30), nn.ReLU(), nn.Dropout(0.2), nn.Linear(30, 3)]
         self.net = nn.Sequential(*layers)
+
+    def loss(self, player, batch):
+        return F.cross_entropy(self.net(batch[0]), batch[1])
+
+    def scores(self, batch):
+        return {"loss": F.cross_entropy(self.net(batch[0]), batch[1], reduction="none")}
+
+
+class Plain(Learner):
+    """Neither batch statistics nor noise: the loss is a mean over samples."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(20, 30), nn.Tanh(), nn.Linear(30, 3))
 
     def loss(self, player, batch):
         return F.cross_entropy(self.net(batch[0]), batch[1])
@@ -81,11 +96,18 @@ class Table:
 
 
 def make_loop(
-    folder: Path | None = None, kind=Classifier, lr=1e-2, optimizer=torch.optim.Adam, **plan
+    folder: Path | None = None,
+    kind=Classifier,
+    lr=1e-2,
+    optimizer=torch.optim.Adam,
+    group=ALONE,
+    prepare=lambda learner: None,
+    **plan,
 ) -> Loop:
     """A loop at step 0; the same arguments make the same loop."""
     reseed("cpu", "init")
     learner = kind()
+    prepare(learner)
     optimizers = {p: optimizer(learner.owned(p), lr=lr) for p in learner.players}
     schedules = {p: torch.optim.lr_scheduler.CosineAnnealingLR(o, 100) for p, o in optimizers.items()}
     kept = {}
@@ -102,7 +124,12 @@ def make_loop(
         optimizers,
         Plan(**{"steps": 60, "log_every": 5, **plan}),
         schedules=schedules,
-        validate=(lambda learner: mean_scores(learner, batches((X, Y), 8))) if learner.monitor else None,
+        validate=(
+            lambda learner: mean_scores(learner, batches((X, Y), 8), (plan.get("seed", 0), "valid"), group)
+        )
+        if learner.monitor
+        else None,
+        group=group,
         **kept,
     )
 

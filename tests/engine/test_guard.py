@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torchatlas.engine import guard
 from torchatlas.engine.errors import NotFinite
 from torchatlas.engine.learner import Learner
-from toys import Classifier, make_loop
+from torchatlas.engine.record import read_record
+from toys import Classifier, make_loop, same_weights
 
 
 class Faulty(Learner):
@@ -83,3 +84,59 @@ def test_the_evidence_replays(tmp_path):
     facts = json.loads((folder / "failure.json").read_text())
     assert facts["module"] and f"First at fault: {facts['module']}" in str(caught.value)
     assert guard.replay(folder, Classifier()) == (facts["module"], facts["what"])
+
+
+class Poisoned(Classifier):
+    """Not finite from step 23 on; counts its steps in a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+
+    def loss(self, player, batch):
+        return super().loss(player, batch) * torch.where(self.count == 23, float("nan"), 1.0)
+
+    def updated(self, player, step):
+        self.count += 1
+
+
+@pytest.mark.parametrize("period", [None, 10])
+def test_where_numbers_are_read_now_and_then_the_run_goes_back_to_the_bad_step(tmp_path, period):
+    """As on an accelerator: steps go on until somebody looks, and are taken back."""
+    before = make_loop(kind=Poisoned, steps=23)
+    before.run()
+    loop = make_loop(tmp_path, kind=Poisoned, log_every=10, save_every_steps=period)
+    loop.record.rewind()
+    loop.looks_later = True
+    with pytest.raises(NotFinite, match="step 23: the loss or a gradient is not finite"):
+        loop.run()
+    assert loop.step == 23 and same_weights(loop.learner, before.learner)
+    assert [line["step"] for line in read_record(tmp_path / "record.jsonl") if "lr" in line] == [
+        7,
+        10,
+        14,
+        20,
+        21,
+    ]
+    (folder,) = (tmp_path / "failures").iterdir()
+    assert folder.name == "step-00000023"
+    assert all(step <= 20 for step in loop.store.steps())
+
+
+def test_looking_later_changes_nothing_else(tmp_path):
+    loops = [make_loop(tmp_path / str(later), steps=30, save_every_steps=7) for later in (False, True)]
+    for later, loop in enumerate(loops):
+        loop.record.rewind()
+        loop.looks_later = bool(later)
+        loop.run()
+    assert same_weights(loops[0].learner, loops[1].learner)
+    assert loops[0].store.steps() == loops[1].store.steps()
+
+
+def test_a_bad_step_at_the_very_end_is_found_before_the_last_checkpoint(tmp_path):
+    loop = make_loop(tmp_path, kind=Poisoned, steps=24, log_every=1000)
+    loop.record.rewind()
+    loop.looks_later = True
+    with pytest.raises(NotFinite, match="step 23"):
+        loop.run()
+    assert loop.store.steps() == []

@@ -279,9 +279,9 @@ def test_what_diverged_is_known_after_a_resume(tmp_path):
     settings = {"kind": Duel, "lr": 30.0, "steps": 40, "log_every": 5, "save_every_steps": 10}
     whole = make_loop(tmp_path / "whole", **settings)
     whole.run()
-    assert "diverges" in whole.diverged
+    assert "diverges" in whole.meters.diverged
     again = make_loop(tmp_path / "whole", **settings)
-    assert again.resume() and again.diverged == whole.diverged
+    assert again.resume() and again.meters.diverged == whole.meters.diverged
 
 
 class Noisy(Classifier):

@@ -4,7 +4,7 @@ from torch import nn
 
 from torchatlas.engine.errors import UsageError
 from torchatlas.estimators.training import LEAST_STEPS, Method, make_recipe
-from torchatlas.study.training.train import steps_of
+from torchatlas.study.training.loops import steps_of
 
 SAID = {"seed": 3, "device": "cpu"}
 

@@ -9,7 +9,7 @@ import click
 
 from .. import __version__
 from ..cards.reader import UnknownName
-from . import catalog, comparing, inspecting, training, using, verifying
+from . import catalog, comparing, inspecting, options, training, using, verifying
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -21,7 +21,7 @@ def app() -> None:
 for command in (
     *(catalog.list_methods, catalog.show),
     *(training.train, comparing.compare),
-    *(inspecting.attack, inspecting.explain, inspecting.prune),
+    *(inspecting.attack, inspecting.explain, inspecting.prune, inspecting.export),
     verifying.verify,
     *(using.evaluate, using.predict, using.sample, using.report, using.doctor),
 ):
@@ -29,6 +29,21 @@ for command in (
 
 
 def main() -> None:
+    """Run a command, and exit with its status.
+
+    Beside other processes at once: gloo's threads may abort an interpreter that is taken down.
+    """
+    try:
+        _run()
+    except SystemExit as end:
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
+
+
+def _run() -> NoReturn:
     """Run a command; turn what the user can mend into one message and an exit status."""
     try:
         with warnings.catch_warnings():
@@ -58,12 +73,15 @@ def main() -> None:
         if not isinstance(error, AtlasError):
             raise
         status = 130 if isinstance(error, Interrupted) else 2 if isinstance(error, UsageError) else 1
+        if error.told:
+            sys.exit(status)
         _fail(str(error), status)
 
 
 def _note(message: Warning | str, *where: Any, **more: Any) -> None:
     """A warning as one line, without the place in our source that raised it."""
-    print(f"note: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+    if options.process() == 0:
+        print(f"note: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
 
 
 def _too_large(error: Exception) -> bool:
@@ -86,5 +104,6 @@ def _told(error: OSError) -> str:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    print(f"torchatlas: {message}", file=sys.stderr)
+    which = f" (process {number})" if (number := options.process()) else ""
+    print(f"torchatlas{which}: {message}", file=sys.stderr)
     sys.exit(status)

@@ -1,5 +1,6 @@
 """The options that mean the same in every command."""
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -33,6 +34,11 @@ settings = click.option(
 )
 out = click.option("--out", help="Where the results go.")
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON in place of text.")
+
+
+def process() -> int:
+    """The number of this process among those that `torchrun` started; the first one (0) alone tells."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def together(*options: Callable[[F], F]) -> Callable[[F], F]:

@@ -20,6 +20,7 @@ from . import options as o
 @o.out
 @click.option("--resume", metavar="RUN", help="Go on with the run in this folder.")
 @click.option("--replay", metavar="FOLDER", help="Run a failed step again: RUN/failures/step-N.")
+@click.option("--shards", type=int, metavar="K", help="Cut batches in K: any number of processes agrees.")
 @click.option("--save-every", type=float, metavar="SECONDS", help="Time between checkpoints (60).")
 @click.option("--smoke", is_flag=True, help="One batch of everything, to see that it works.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard scalars into the run folder.")
@@ -76,6 +77,8 @@ def listeners_for(name: str, as_json: bool, tensorboard: bool, folder: str | Non
     from ..engine.errors import UsageError
     from ..engine.progress import JsonProgress, PlainProgress, TensorBoard, TerminalProgress
 
+    if o.process() > 0:
+        return []
     shown = JsonProgress() if as_json else TerminalProgress(name) if sys.stderr.isatty() else PlainProgress()
     if not tensorboard:
         return [shown]
@@ -88,6 +91,8 @@ def listeners_for(name: str, as_json: bool, tensorboard: bool, folder: str | Non
 
 
 def _tell(run: Any, as_json: bool) -> None:
+    if o.process() > 0:
+        return
     if as_json:
         click.echo(json.dumps({"event": "result", "folder": str(run.folder), **run.result}))
         return

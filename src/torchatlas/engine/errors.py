@@ -4,6 +4,8 @@
 class AtlasError(Exception):
     """Something the user can mend; the message says what and how."""
 
+    told = False  # by another process already, which had it first
+
 
 class UsageError(AtlasError):
     """Wrong words: an unknown option, a value of the wrong type. The command line exits with 2."""
@@ -23,3 +25,11 @@ class DamagedCheckpoint(AtlasError):
 
 class Interrupted(AtlasError):
     """Stopped by Ctrl-C or SIGTERM, at a checkpoint. The command line exits with 130."""
+
+
+class Deserted(AtlasError):
+    """Another process of the run died or fell silent; what was saved is whole."""
+
+
+class OutOfMemory(AtlasError):
+    """A batch that does not fit, and cannot be cut without changing what is learned."""

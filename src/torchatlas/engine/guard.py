@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from .checkpoint import read_state, replace_durably, write_state
 from .errors import AtlasError
+from .gradient import Gradient, Key
 from .learner import Batch, Learner
+from .numerics import EXACT, Numerics
 from .randomness import reseed
 
 CURE = "Try a smaller learning rate (--set lr=...) or clip the gradient (--set clip=1.0)"
@@ -32,14 +34,19 @@ def all_finite(loss: Tensor, gradients: list[Tensor]) -> bool:
         for gradient in gradients:
             total += gradient.sum(dtype=WIDER.get(gradient.dtype)).item()
         return math.isfinite(total)
+    return bool(finite(loss, gradients).item())
+
+
+def finite(loss: Tensor, gradients: list[Tensor]) -> Tensor:
+    """The same as a tensor on the device, which nobody waits for."""
     sums = [gradient.sum(dtype=WIDER.get(gradient.dtype)) for gradient in gradients]
-    return math.isfinite(torch.stack([loss, *sums]).sum().item())
+    return torch.stack([loss, *sums]).sum().isfinite()
 
 
 def total_norm(gradients: list[Tensor]) -> Tensor:
     """The length of all gradients taken as one vector."""
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    if norm.isfinite():
+    if norm.device.type != "cpu" or norm.isfinite():  # elsewhere reading it would wait for the device
         return norm
     return torch.linalg.vector_norm(torch.stack([gradient.double().norm() for gradient in gradients]))
 
@@ -112,13 +119,13 @@ def _watch(learner: nn.Module) -> Iterator[None]:
             handle.remove()
 
 
-def find_source(learner: Learner, player: str, batch: Batch) -> tuple[str, str]:
+def find_source(learner: Learner, player: str, batch: Batch, numerics: Numerics = EXACT) -> tuple[str, str]:
     """(module, what happened) for a turn whose loss or gradient is not finite; runs the turn once more."""
     if _bad(batch):
         return "batch", "the data of this batch is not finite"
     learner.zero_grad(set_to_none=True)
     try:
-        with _watch(learner):
+        with _watch(learner), numerics.cast(batch[0].device):
             result = learner.loss(player, batch)
             loss = result[0] if isinstance(result, tuple) else result
             if _bad(loss):
@@ -134,21 +141,42 @@ def find_source(learner: Learner, player: str, batch: Batch) -> tuple[str, str]:
     return "", "the turn is finite when run again"
 
 
-def leave_evidence(
-    folder: Path, learner: Learner, player: str, batch: Batch, key: tuple[Any, ...], step: int
+def investigate(
+    gradient: Gradient, player: str, batch: Batch, key: Key, safe: list[Tensor], folder: Path | None
 ) -> str:
-    """Save the state and batch of a failed turn, name the module at fault; the message for the user."""
+    """The message for a turn that was not finite: the first part and module at fault.
+
+    `safe` is what the buffers held before the turn. With a folder, state and part are
+    left there for a replay.
+    """
+    learner, step = gradient.learner, key[1]
+    found = None
+    for i, part, _ in gradient.parts(gradient.numerics.laid(batch), range(gradient.shards)):
+        noise = (*key, i, "noise")
+        for buffer, kept in zip(gradient.buffers, safe, strict=True):
+            buffer.data.copy_(kept)
+        reseed(gradient.device, *noise)
+        module, what = find_source(learner, player, part, gradient.numerics)
+        if module or found is None:
+            found = noise, part, module, what
+        if module:
+            break
+    assert found is not None
+    noise, part, module, what = found
+    where = f"First at fault: {module or 'unknown'} ({what}). {CURE}"
+    if folder is None:
+        return f"step {step}: the loss or a gradient is not finite. {where}"
+    for buffer, kept in zip(gradient.buffers, safe, strict=True):
+        buffer.data.copy_(kept)
     target = folder / f"step-{step:08d}"
     shutil.rmtree(target, ignore_errors=True)
-    write_state(target, {"learner": learner.state_dict(), "batch": batch})
-    reseed(batch[0].device, *key)
-    module, what = find_source(learner, player, batch)
-    facts = {"step": step, "player": player, "key": list(key), "module": module, "what": what}
+    write_state(target, {"learner": learner.state_dict(), "batch": part})
+    facts = {"step": step, "player": player, "key": list(noise), "module": module, "what": what}
+    facts["numerics"] = gradient.numerics.as_dict()
     replace_durably(target / "failure.json", json.dumps(facts, indent=1).encode())
     return (
         f"step {step}: the loss or a gradient is not finite; the run stopped before the weights changed. "
-        f"First at fault: {module or 'unknown'} ({what}). {CURE}. "
-        f"Replay this step with: torchatlas train --replay {target}"
+        f"{where}. Replay this step with: torchatlas train --replay {target}"
     )
 
 
@@ -163,5 +191,7 @@ def replay(folder: Path, learner: Learner) -> tuple[str, str]:
     state = read_state(folder)
     learner.load_state_dict(state["learner"])
     learner.train()
+    numerics = Numerics.of(facts.get("numerics", {}))
+    numerics.place(learner)
     reseed("cpu", *facts["key"])
-    return find_source(learner, facts["player"], tuple(state["batch"]))
+    return find_source(learner, facts["player"], tuple(state["batch"]), numerics)

@@ -1,10 +1,15 @@
 """The learner: what is trained, as a few players that take turns. The loop knows nothing else of a method."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .distribution import ALONE, Group, is_sharded
+from .randomness import reseed
 
 if TYPE_CHECKING:
     from ..data.prepared import Prepared
@@ -29,6 +34,7 @@ class Learner(nn.Module):
     needs_target: ClassVar[bool] = True
     monitor: ClassVar[str] = "loss"  # the score that chooses the best checkpoint; "" for none
     maximise: ClassVar[bool] = False  # whether more of it is better
+    cuttable: ClassVar[bool] = True  # whether a turn may see its batch in parts, one after another
 
     @classmethod
     def for_data(cls, spec: "Spec", *args: Any, **options: Any) -> Self:
@@ -61,6 +67,13 @@ class Learner(nn.Module):
         """What a micro-batch weighs in the batch's mean: its rows, or the sum of their weights."""
         return float(len(batch[0]))
 
+    def indivisible(self) -> str:
+        """Why the loss of a batch is not the mean of its parts' losses; "" where it is."""
+        for name, module in self.named_modules():
+            if getattr(module, "batch_statistics", isinstance(module, _BatchNorm)):
+                return f"{name} ({type(module).__name__}) takes its statistics from the whole batch"
+        return ""
+
     def scores(self, batch: Batch) -> dict[str, Tensor]:
         """Per-sample scores for validation, each of shape (batch,); the mean over all samples is recorded."""
         return {}
@@ -78,17 +91,6 @@ class Learner(nn.Module):
         names = self.players[player]
         found = (p for name in names for p in self.get_submodule(name).parameters())
         return list(dict.fromkeys(found))
-
-
-class Turn(nn.Module):
-    """One player's whole loss as one forward: what DDP, FSDP2 and `torch.compile` wrap."""
-
-    def __init__(self, learner: Learner, player: str):
-        super().__init__()
-        self.learner, self.player = learner, player
-
-    def forward(self, batch: Batch) -> Loss:
-        return self.learner.loss(self.player, batch)
 
 
 class Source(Protocol):
@@ -112,21 +114,40 @@ class Source(Protocol):
 
 def batches(parts: Batch, size: int) -> Iterator[Batch]:
     """The parts in order, `size` rows at a time."""
-    for start in range(0, len(parts[0]), size):
-        yield tuple(part[start : start + size] for part in parts)
+    if len(parts[0]):  # `split` is what decodes images of files ahead
+        yield from zip(*(part.split(size) for part in parts), strict=True)
 
 
 @torch.no_grad()
-def mean_scores(learner: Learner, trials: Iterable[Batch]) -> dict[str, float]:
-    """Each score's mean over the samples of all trials, each counted once; in evaluation mode."""
+def mean_scores(
+    learner: Learner, trials: Iterable[Batch], key: tuple[object, ...] = (), group: Group = ALONE
+) -> dict[str, float]:
+    """Each score's mean over the samples of all trials, each counted once; in evaluation mode.
+
+    With a key, trial i meets the noise of (*key, i). The processes of a group take trials in turn.
+    """
     learner.eval()
+    device = next((p.device for p in learner.parameters()), torch.device("cpu"))
+    wide = torch.float32 if device.type == "mps" else torch.double  # MPS has no doubles
     totals: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
-    for batch in trials:
-        for name, score in learner.scores(batch).items():
-            wide = torch.float32 if score.device.type == "mps" else torch.double  # MPS has no doubles
-            total = score.sum(dtype=wide)
-            totals[name] = totals[name] + total if name in totals else total
-            counts[name] = counts.get(name, 0) + len(score)
+    for i, batch in enumerate(_drawn(trials, device, key)):
+        mine = i % group.size == group.rank
+        if mine or is_sharded(learner) or not totals:  # names are the same everywhere; FSDP computes together
+            for name, score in learner.scores(batch).items():
+                total = torch.stack([score.sum(dtype=wide), score.new_tensor(len(score), dtype=wide)])
+                totals[name] = totals.get(name, torch.zeros_like(total)) + total * mine
     learner.train()
-    return {name: float(total) / counts[name] for name, total in totals.items()}
+    group.add(list(totals.values()))
+    return {name: float(total[0]) / float(total[1]) for name, total in totals.items()}
+
+
+def _drawn(trials: Iterable[Batch], device: torch.device, key: tuple[object, ...]) -> Iterator[Batch]:
+    """The trials, each with the noise of its number."""
+    each = iter(trials)
+    for i in count():
+        if key:
+            reseed(device, *key, i)
+        batch = next(each, None)
+        if batch is None:
+            return
+        yield batch

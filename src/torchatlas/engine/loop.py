@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,21 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from . import guard
-from .checkpoint import Store
+from .checkpoint import Store, to_device
+from .clock import Clock
+from .distribution import ALONE, Group, load_learner, load_optimizer, whole
 from .errors import Interrupted, NotFinite
-from .learner import Batch, Learner, Loss, Source, Turn
+from .gradient import Gradient, calls_often
+from .learner import Batch, Learner, Source
+from .meters import Meters
+from .numerics import EXACT, Numerics
 from .randomness import reseed
 from .record import Event, Listener, Record
 from .stopping import StopSignals
 
 ENDLESS = 10**9  # steps of a run whose budget is time
 TIME_IS_UP = "the time is up"
-RUNAWAY = 1000.0  # how many times its first value a loss may reach before the user is told
+CUT = "not enough memory for a whole batch; from here on each is computed in {} parts, whose gradients add up"
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,8 @@ class Plan:
 
     steps: int
     seed: int = 0
-    micro: int = 1  # micro-batches that a batch is cut into; their gradients add up
+    shards: int = 1  # that each batch is cut into, with statistics and noise of their own
+    micro: int = 1  # micro-batches that each shard is cut into; their gradients add up
     clip: float | None = None  # longest gradient allowed, per player
     ema: float | None = None  # decay of the moving average of weights that is validated and kept
     minutes: float | None = None  # stop after this much time, at a step that depends on the machine
@@ -43,10 +50,8 @@ class Plan:
     save_every_steps: int | None = None
 
 
-def calls_often(optimizer: Optimizer) -> bool:
-    """Whether `step` may call its closure when weights have moved already (L-BFGS, SAM and their like)."""
-    ours = type(optimizer).__module__.startswith("torch.optim.")
-    return not ours or isinstance(optimizer, torch.optim.LBFGS)
+class _Again(Exception):
+    """The loop was set back: go on from there."""
 
 
 class Loop:
@@ -55,6 +60,7 @@ class Loop:
     optimizers: one per player. schedules: stepped after each step of its player's optimizer.
     validate: gives the scores of the learner it is handed (the moving average, where there is one).
     store, record, failures: where checkpoints, the record and evidence of failures go; None keeps nothing.
+    group: the processes that train together; the first one alone writes and tells.
     """
 
     def __init__(
@@ -70,27 +76,34 @@ class Loop:
         store: Store | None = None,
         record: Record | None = None,
         failures: Path | None = None,
-        wrap: Callable[[Turn], torch.nn.Module] | None = None,
+        group: Group = ALONE,
+        numerics: Numerics = EXACT,
     ):
         self.learner, self.source, self.optimizers, self.plan = learner, source, dict(optimizers), plan
-        self.schedules, self.validate = dict(schedules or {}), validate
+        self.schedules, self.validate, self.group = dict(schedules or {}), validate, group
         self.store, self.record, self.failures = store, record, failures
         self.listeners: list[Listener] = [*([record] if record else []), *listeners]
-        self.step, self.stopped, self.diverged = 0, "", ""
+        if not group.first:
+            self.store = self.record = self.failures = None
+            self.listeners = []
+        self.step, self.stopped = 0, ""
         self.best: dict[str, Any] = {}
-        self.elapsed = 0.0
-        self.first: dict[str, float] = {}  # each loss at its first step: what it is judged against
+        self.meters, self.clock = Meters(), Clock(plan.minutes, plan.save_every)
         self.owned = {player: learner.owned(player) for player in learner.players}
         self.buffers = list(learner.buffers())
         self.average = copy.deepcopy(learner).requires_grad_(False) if plan.ema is not None else None
         self.device = next((p.device for p in learner.parameters()), torch.device("cpu"))
-        self._pending: dict[str, list[Tensor]] = {}
+        self.gradient = Gradient(
+            learner, shards=plan.shards, micro=plan.micro, group=group, numerics=numerics
+        )
+        # Reading a number waits for an accelerator: there it is read now and then, and steps are taken back.
+        self.looks_later = self.device.type != "cpu" and group.size == 1
+        self._doubt = torch.zeros((), device=self.device)  # above 0 once something was not finite
+        self._safe_state: dict[str, Any] = {}
         self._player = ""
         self._moves = type(learner).updated is not Learner.updated
-        self._turns: dict[str, Callable[[Batch], Loss]] = {}
-        for player in learner.players:  # DDP wants each wrapped while only its player's parameters learn
-            self._focus(player)
-            self._turns[player] = wrap(Turn(learner, player)) if wrap else self._plain(player)
+        if group.size > 1 and hasattr(source, "divide"):
+            source.divide(plan.shards, self.gradient.mine)
 
     # ---- state -------------------------------------------------------------------------------------------
 
@@ -98,38 +111,37 @@ class Loop:
         """Everything that going on needs; no clock (unless the budget is one), no host, no random state."""
         state = {
             "step": self.step,
-            "learner": self.learner.state_dict(),
-            "optimizers": {player: o.state_dict() for player, o in self.optimizers.items()},
+            "micro": self.gradient.micro,
+            "learner": whole(self.learner.state_dict()),
+            "optimizers": {player: whole(o.state_dict()) for player, o in self.optimizers.items()},
             "schedules": {player: s.state_dict() for player, s in self.schedules.items()},
             "average": self.average.state_dict() if self.average else None,
             "source": self.source.state_dict(),
             "best": self.best,
-            "pending": {name: torch.stack(values) for name, values in self._pending.items()},
             "records": self.record.lines if self.record else 0,
             "stopped": self.stopped,
-            "first": self.first,
-            "diverged": self.diverged,
+            **self.meters.state(),
         }
-        return state | ({"elapsed": self.elapsed} if self.plan.minutes else {})
+        return state | ({"elapsed": self.clock.elapsed} if self.plan.minutes else {})
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take back a state that `state()` gave."""
         self.step, self.best, self.stopped = state["step"], state["best"], state["stopped"]
-        self.elapsed = state.get("elapsed", 0.0)
-        self.first, self.diverged = state["first"], state["diverged"]
-        self.learner.load_state_dict(state["learner"])
+        self.clock.elapsed = state.get("elapsed", 0.0)
+        self.meters.load(state, self.device)
+        self.gradient.micro = state.get("micro", self.plan.micro)
+        load_learner(self.learner, state["learner"])
         for player, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][player])
+            load_optimizer(optimizer, state["optimizers"][player])
         for player, schedule in self.schedules.items():
             schedule.load_state_dict(state["schedules"][player])
         if self.average:
             self.average.load_state_dict(state["average"])
         self.source.load_state_dict(state["source"])
-        self._pending = {n: list(v.to(self.device).unbind()) for n, v in state["pending"].items()}
 
     def resume(self) -> bool:
         """Set back to the newest sound checkpoint; whether there was one."""
-        found = self.store.newest(self._note) if self.store else None
+        found = self.group.by_first(lambda: self.store.newest(self._note) if self.store else None)
         if found:
             self.load_state(found[1])
         if self.record:
@@ -138,9 +150,29 @@ class Loop:
 
     def save(self) -> None:
         """Write a checkpoint of this step."""
-        if self.store:
-            self.store.save(self.step, self.state())
-            self._tell("checkpoint", {"path": str(self.store.path(self.step))})
+        self._look()
+        if self.store or self.gradient.sharded:  # a sharded state is gathered by all
+            state = self.state()
+            if self.record:
+                self.record.sync()  # a checkpoint never counts lines that the disk may lose
+            if self.store:
+                self.store.save(self.step, state)
+                self._tell("checkpoint", {"path": str(self.store.path(self.step))})
+        self._commit()
+
+    def _commit(self) -> None:
+        """Remember this state as sound, where what is not finite is found later."""
+        if self.looks_later:
+            self._safe_state = copy.deepcopy(to_device(self.state(), "cpu"))
+
+    def _look(self) -> None:
+        """Go back to the last sound state where something was not finite since, and look at every step."""
+        if self.looks_later and self._doubt.item():
+            self.looks_later = False
+            self.load_state(self._safe_state)
+            if self.record:
+                self.record.rewind(self._safe_state["records"])
+            raise _Again
 
     # ---- running -----------------------------------------------------------------------------------------
 
@@ -155,44 +187,59 @@ class Loop:
         Raises NotFinite before the weights take up a loss or gradient that is not finite, and Interrupted
         after Ctrl-C or SIGTERM.
         """
-        self._tell("start", {"steps": self.plan.steps, "steps_per_epoch": self.source.steps_per_epoch})
-        for learner in (self.learner, self.average):
-            if learner is not None:
-                learner.planned(self.plan.steps, self.source.steps_per_epoch)
         try:
-            self._train()
+            self._begin()
+            with StopSignals() as signals:
+                while not self.done:
+                    self.gradient.asks = self._asks(signals)
+                    with suppress(_Again):
+                        self._one_step()
+                        self._between_steps(signals)
+            self._end(signals)
         finally:
             if self.record:
                 self.record.close()
 
-    def _train(self) -> None:
-        began = saved = time.monotonic()
-        before = self.elapsed
+    def _begin(self) -> None:
+        self._tell("start", {"steps": self.plan.steps, "steps_per_epoch": self.source.steps_per_epoch})
+        if self.group.size > 1:
+            self._note(f"{self.group.size} processes train together, on {self.plan.shards} shards")
+        for learner in (self.learner, self.average):
+            if learner is not None:
+                learner.planned(self.plan.steps, self.source.steps_per_epoch)
         self.learner.train()
-        with StopSignals() as signals:
-            while not self.done:
-                self._one_step()
-                now = time.monotonic()
-                self.elapsed = before + now - began
-                if self.plan.minutes and self.elapsed >= 60 * self.plan.minutes:
-                    self.stopped = TIME_IS_UP
-                self._after_step()
-                if signals.asked and not self.done:
-                    self.save()
-                    raise Interrupted(f"stopped by {signals.asked} after step {self.step}, at a checkpoint")
-                if self._save_due(now - saved):
-                    self.save()
-                    saved = time.monotonic()
+        self.clock.start()
+        self._commit()
+
+    def _end(self, signals: StopSignals) -> None:
         self.save()
         if signals.asked:  # in the last step: nothing is left to train, yet what follows must not begin
             raise Interrupted(f"stopped by {signals.asked} after the last step, at a checkpoint")
-        self._tell("end", {"stopped": self.stopped, "seconds": round(self.elapsed, 3)})
+        self._tell("end", {"stopped": self.stopped, "seconds": round(self.clock.elapsed, 3)})
 
-    def _save_due(self, seconds: float) -> bool:
+    def _asks(self, signals: StopSignals) -> list[float]:
+        """What this process asks of all: stop by a signal, as time is up, save. The first has the clock."""
+        first, stepwise = self.group.first, bool(self.plan.save_every_steps)
+        late, due = first and self.clock.is_up, first and not stepwise and self.clock.save_is_due
+        return [float(bool(signals.asked)), float(late), float(due)]
+
+    def _between_steps(self, signals: StopSignals) -> None:
+        """What is due after a step. Alone, the clock is asked now; many processes asked before the step."""
+        alone = self.group.size == 1
+        self.clock.stepped()
+        if self._asks(signals)[1] if alone else self.gradient.asks[1]:
+            self.stopped = TIME_IS_UP
+        self._after_step()
+        stop, _, save = self._asks(signals) if alone else self.gradient.asks
+        if stop and not self.done:
+            self.save()
+            name = signals.asked or "a signal to another process"
+            raise Interrupted(f"stopped by {name} after step {self.step}, at a checkpoint")
         period = self.plan.save_every_steps
-        if period:
-            return self.step % period == 0
-        return self.plan.save_every is not None and seconds >= self.plan.save_every
+        if self.step % period == 0 if period else save:
+            began = time.monotonic()
+            self.save()
+            self.clock.wrote(began)
 
     def _one_step(self) -> None:
         learner, plan, step = self.learner, self.plan, self.step
@@ -211,12 +258,9 @@ class Loop:
             self._update_average()
         self.step += 1
 
-    def _plain(self, player: str) -> Callable[[Batch], Loss]:
-        return lambda batch: self.learner.loss(player, batch)
-
     def _focus(self, player: str) -> None:
         """Only this player's parameters take a gradient, so that nothing leaks to the others."""
-        if player != self._player:
+        if player != self._player and not self.gradient.sharded:  # FSDP settles once what takes a gradient
             self.learner.requires_grad_(False)
             for parameter in self.owned[player]:
                 parameter.requires_grad_()
@@ -224,82 +268,54 @@ class Loop:
 
     def _closure(self, player: str, batch: Batch, k: int) -> Callable[[], Tensor]:
         """What an optimizer calls, once or (SAM, L-BFGS) often, meeting the same noise each time."""
-        owned, turn, plan, first = self.owned[player], self._turns[player], self.plan, True
+        owned, plan, first = self.owned[player], self.plan, True
         safe = [b.clone() for b in self.buffers]
         weights = [p.detach().clone() for p in owned] if calls_often(self.optimizers[player]) else []
 
         def closure() -> Tensor:
             nonlocal first
-            for parameter in owned:
-                parameter.grad = None
-            parts = [batch] if plan.micro == 1 else self._parts(batch)
-            total: Tensor | None = None
-            told: dict[str, Tensor] = {}
-            for i, part in enumerate(parts):
-                key = (plan.seed, self.step, k, i, "noise")
-                reseed(self.device, *key)
-                result = turn(part)
-                loss, logs = result if isinstance(result, tuple) else (result, {})
-                if len(parts) > 1:
-                    share = self.learner.share(part) / self.learner.share(batch)
-                    loss = loss * share
-                    logs = {name: log * share for name, log in logs.items()}
-                for name, log in logs.items():
-                    told[name] = told[name] + log.detach() if name in told else log.detach()
-                loss.backward()
-                value = loss.detach()
-                total = value if total is None else total + value
-                if first and i == len(parts) - 1:
-                    self._log(player, {"loss": total, **told})
-            first = False
+            micro = self.gradient.micro
+            found = self.gradient(player, owned, batch, (plan.seed, self.step, k), safe)
+            if self.gradient.micro > micro:
+                self._note(f"step {self.step}: {CUT.format(self.gradient.micro)}")
             gradients = [p.grad for p in owned if p.grad is not None]
-            assert total is not None
-            if not guard.all_finite(total, gradients):
+            if self.looks_later:
+                self._doubt += 1 - guard.finite(found.loss, gradients).float()
+            elif not self._all_finite(found.loss, gradients):
                 try:
-                    self._stop_not_finite(player, batch, parts, k, safe)
+                    self._stop_not_finite(player, batch, k, safe)
                 finally:
                     with torch.no_grad():
                         for parameter, kept in zip(owned, weights):
                             parameter.copy_(kept)
+            if first:
+                self._log(player, {"loss": found.loss, **found.logs})
+                self.gradient.asks = found.asks
+                first = False
             if plan.clip:
                 torch.nn.utils.clip_grads_with_norm_(owned, plan.clip, guard.total_norm(gradients))
-            return total
+            return found.loss
 
         return closure
 
-    def _parts(self, batch: Batch) -> list[Batch]:
-        return list(zip(*(tensor.chunk(self.plan.micro) for tensor in batch), strict=True))
+    def _all_finite(self, loss: Tensor, gradients: list[Tensor]) -> bool:
+        """Whether all is; processes that hold parts of the gradients ask each other."""
+        if not self.gradient.sharded:
+            return guard.all_finite(loss, gradients)
+        mine: list[Tensor] = [gradient.to_local() for gradient in gradients]  # type: ignore[attr-defined]
+        return not self.gradient.anywhere(not guard.all_finite(loss, mine))
 
-    def _stop_not_finite(
-        self, player: str, batch: Batch, parts: list[Batch], k: int, safe: list[Tensor]
-    ) -> None:
+    def _stop_not_finite(self, player: str, batch: Batch, k: int, safe: list[Tensor]) -> None:
         """Leave the weights and buffers as they were before this turn, and say what happened."""
-        self._restore(safe)
-        keys = [(self.plan.seed, self.step, k, i, "noise") for i in range(len(parts))]
-        bad = next((i for i, part in enumerate(parts) if self._fails(player, part, keys[i])), 0)
-        self._restore(safe)
-        if self.failures is not None:
-            message = guard.leave_evidence(
-                self.failures, self.learner, player, parts[bad], keys[bad], self.step
-            )
-        else:
-            reseed(self.device, *keys[bad])
-            module, what = guard.find_source(self.learner, player, parts[bad])
-            where = f"First at fault: {module or 'unknown'} ({what})"
-            message = f"step {self.step}: the loss or a gradient is not finite. {where}. {guard.CURE}"
-        self._restore(safe)
         self.learner.zero_grad(set_to_none=True)
+        key = (self.plan.seed, self.step, k)
+        try:
+            message = guard.investigate(self.gradient, player, batch, key, safe, self.failures)
+        finally:
+            for buffer, kept in zip(self.buffers, safe, strict=True):
+                buffer.data.copy_(kept)
+            self.learner.zero_grad(set_to_none=True)
         raise NotFinite(message)
-
-    def _restore(self, safe: list[Tensor]) -> None:
-        for buffer, kept in zip(self.buffers, safe, strict=True):
-            buffer.data.copy_(kept)
-
-    def _fails(self, player: str, part: Batch, key: tuple[Any, ...]) -> bool:
-        if self.plan.micro == 1:
-            return True
-        reseed(self.device, *key)
-        return bool(guard.find_source(self.learner, player, part)[0])
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -314,42 +330,33 @@ class Loop:
 
     def _after_step(self) -> None:
         plan, epoch_end = self.plan, self.step % self.source.steps_per_epoch == 0
-        last = self.done
-        if self.step % plan.log_every == 0 or epoch_end or last:
-            self._flush()
         due = self.step % plan.validate_every == 0 if plan.validate_every else epoch_end
-        if self.validate and (due or last):
+        logs = self.step % plan.log_every == 0 or epoch_end or self.done
+        if logs or due:
+            self._look()
+        if logs:
+            self._flush()
+        if self.validate and (due or self.done):
             self._validate()
 
     def _log(self, player: str, values: Mapping[str, Tensor]) -> None:
         prefix = "" if len(self.owned) == 1 else f"{player}."
         if self.step == 0:
-            self.first.setdefault(f"{prefix}loss", values["loss"].item())
+            self.meters.first.setdefault(f"{prefix}loss", values["loss"].item())
         for name, value in values.items():
-            self._pending.setdefault(prefix + name, []).append(value)
+            self.meters.note(prefix + name, value)
 
     def _flush(self) -> None:
         """One record line: the means since the last one, and the learning rates."""
-        if not self._pending:
+        values = self.meters.means()
+        if not values:
             return
-        means = torch.stack([torch.stack(values).cpu().double().mean() for values in self._pending.values()])
-        values: dict[str, Any] = dict(zip(self._pending, means.tolist(), strict=True))
         rates = {player: o.param_groups[0]["lr"] for player, o in self.optimizers.items()}
         for player, rate in rates.items():
             values["lr" if len(rates) == 1 else f"{player}.lr"] = float(rate)
-        self._pending = {}
         self._tell("train", values)
-        self._watch_growth(values)
-
-    def _watch_growth(self, values: dict[str, Any]) -> None:
-        """Say once that a loss runs away; it is finite, so the guard has nothing to stop."""
-        for name, first in self.first.items():
-            if abs(values.get(name, 0.0)) > RUNAWAY * max(abs(first), 1.0) and not self.diverged:
-                self.diverged = (
-                    f"the {name} is {values[name]:.3g} at step {self.step}, {first:.3g} at the first step: "
-                    f"training diverges. {guard.CURE}"
-                )
-                self._note(self.diverged)
+        if warning := self.meters.runs_away(values, self.step):
+            self._note(warning)
 
     def _validate(self) -> None:
         assert self.validate is not None
@@ -364,7 +371,7 @@ class Loop:
         sign = -1 if self.learner.maximise else 1
         better = not self.best or (math.isfinite(watched) and not sign * self.best["value"] <= sign * watched)
         if better:
-            weights = {name: tensor.detach().clone() for name, tensor in kept.state_dict().items()}
+            weights = {name: tensor.detach().clone() for name, tensor in whole(kept.state_dict()).items()}
             self.best = {"step": self.step, "value": watched, "bad": 0, "learner": weights}
         else:
             self.best["bad"] += 1
@@ -378,7 +385,7 @@ class Loop:
     def restore_best(self) -> None:
         """Give the learner the best weights seen (the moving average's where there is one), else the last."""
         if self.best:
-            self.learner.load_state_dict(self.best["learner"])
+            load_learner(self.learner, self.best["learner"])
         elif self.average:
             self.learner.load_state_dict(self.average.state_dict())
 

@@ -27,9 +27,9 @@ from ..study.training.build import (
     make_schedules,
     wanted_size,
 )
+from ..study.training.loops import plan, steps_of
 from ..study.training.recipe import Recipe
 from ..study.training.resolve import card_of, resolve
-from ..study.training.train import plan, steps_of
 
 WHOLE = 256  # a table of so many rows is one batch, where no size is said
 LEAST_STEPS = 200  # where no budget is said

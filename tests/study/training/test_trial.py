@@ -7,7 +7,7 @@ from torchatlas.data.spec import Part, Spec
 from torchatlas.engine.errors import UsageError
 from torchatlas.engine.learner import Learner
 from torchatlas.learning.supervised import Supervised
-from torchatlas.study.training import train as training
+from torchatlas.study.training import loops
 from torchatlas.study.training.recipe import Recipe
 from torchatlas.study.training.run import load
 from torchatlas.study.training.train import train
@@ -152,7 +152,7 @@ class Narrow(nn.Module):
 def test_no_run_is_moved_by_its_trial(tmp_path, monkeypatch):
     words = {"data": "iris", "steps": 5, "threads": 1, "dropout": 0.3}
     train("mlp", out=tmp_path / "tried", **words)
-    monkeypatch.setattr(training, "try_out", lambda *given: None)
+    monkeypatch.setattr(loops, "try_out", lambda *given: None)
     train("mlp", out=tmp_path / "untried", **words)
     files = [tmp_path / name / "checkpoints/00000005/state.safetensors" for name in ("tried", "untried")]
     assert files[0].read_bytes() == files[1].read_bytes()

@@ -46,12 +46,13 @@ class CycleGAN(Learner):
 
     A batch is (a, b): rows of the two classes of the target that `domains` names, not in pairs. The score is
     the cycle's error per sample, which cannot tell a good translation from none: the last weights are kept.
-    `sample` translates rows of A from the validation part. Of micro-batches, the pools take up the last.
+    `sample` translates rows of A from the validation part. Batches are never cut: the pools take them whole.
     """
 
     players: ClassVar = {"generators": ("to_b", "to_a"), "critics": ("critic_a", "critic_b")}
     scaling: ClassVar[str] = "symmetric"
     monitor: ClassVar[str] = ""
+    cuttable: ClassVar[bool] = False
     shown: Tensor
 
     def __init__(
@@ -70,6 +71,10 @@ class CycleGAN(Learner):
         self.pool_a, self.pool_b = SamplePool(shape, pool), SamplePool(shape, pool)
         self.domains, self.cycle, self.identity = domains, cycle, identity
         self.register_buffer("shown", torch.zeros(SHOWN, *shape))
+
+    def indivisible(self) -> str:
+        """Samples go through the pools one by one."""
+        return "its pools of earlier samples take a batch once a step"
 
     @classmethod
     def for_data(

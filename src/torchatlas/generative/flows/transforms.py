@@ -158,6 +158,7 @@ class MaskedNorm(Transform):
     that share has a gradient: so a small batch does little harm. In evaluation they stand still.
     """
 
+    batch_statistics = True
     mask: Tensor
     mean: Tensor
     variance: Tensor

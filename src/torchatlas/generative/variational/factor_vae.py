@@ -67,6 +67,10 @@ class FactorVAE(VAE):
         told["total_correlation"] = self._log_ratio(latents).mean()
         return -self.bound(latents).mean() + self.gamma * told["total_correlation"], told
 
+    def indivisible(self) -> str:
+        """The critic compares codes with the codes of other rows."""
+        return "its critic sees codes permuted over the whole batch"
+
     def _critic_loss(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad():
             codes = self.posterior(self.encoder(x)).sample()[0]  # (b, code)

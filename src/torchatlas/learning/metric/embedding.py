@@ -76,6 +76,10 @@ class Embedding(Learner):
             self._count(points.detach(), batch[1])
         return self.criterion(points, batch[1])
 
+    def indivisible(self) -> str:
+        """Pairs and triplets are made within a batch."""
+        return "its loss compares the rows of a batch with each other"
+
     def _count(self, points: Tensor, labels: Tensor) -> None:
         members = F.one_hot(labels, self.classes).to(points)  # (b, k); sums by a product are reproducible
         self.get_buffer("step_total").add_(members.T @ points)

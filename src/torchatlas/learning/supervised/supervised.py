@@ -62,6 +62,14 @@ class Supervised(Learner):
         """A micro-batch weighs as much as its samples do."""
         return batch[2].sum() if len(batch) == 3 else super().share(batch)
 
+    def indivisible(self) -> str:
+        """Batch statistics, and losses that are no mean over samples or do not say so."""
+        if getattr(self.criterion, "reduction", "") not in ("mean", "batchmean"):
+            return f"its loss {type(self.criterion).__name__} does not say that it is a mean over samples"
+        if getattr(self.criterion, "weight", None) is not None:
+            return "its loss divides by the weights of the classes that a batch has"
+        return super().indivisible()
+
     def scores(self, batch: Batch) -> dict[str, Tensor]:
         """Per sample: the loss, and accuracy (for labels: the share that is right) or squared error."""
         prediction = self._outputs(batch[0])

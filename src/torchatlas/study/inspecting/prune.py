@@ -23,6 +23,7 @@ from ...engine.record import Listener, Record
 from ...inspection.compression import density, make_permanent
 from ..training.build import parameters_of
 from ..training.intervals import Estimate, estimates, estimates_of
+from ..training.loops import make_loop
 from ..training.recipe import Recipe
 from ..training.resolve import card_of, override
 from ..training.run import (
@@ -38,7 +39,6 @@ from ..training.run import (
 )
 from ..training.scores import SCORES, main_score
 from ..training.testing import finish
-from ..training.train import make_loop
 from .subject import chosen, opened, prepared_again
 
 EPOCHS = 5.0

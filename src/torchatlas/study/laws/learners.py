@@ -14,7 +14,8 @@ from ...cards.reader import create, get
 from ...data.prepared import Prepared, prepare
 from ...data.spec import Dataset, Modality, Spec
 from ...engine.errors import UsageError
-from ...engine.learner import Batch, Learner, Turn
+from ...engine.gradient import Turn
+from ...engine.learner import Batch, Learner
 from ...generative.adversarial.gan import GAN
 from . import agents
 from .law import Check, close, must
@@ -219,6 +220,34 @@ def double_precision_is_kept(card: Card) -> None:
                 close(loss, single, 1e-4, f"{card.name}: {player}'s loss in doubles")
 
 
+def cut_batches_lose_the_same(card: Card) -> None:
+    """Where a learner says that its batches may be cut, the parts' losses add up to the whole's.
+
+    In training and in evaluation mode; a loss that draws noise is left out.
+    """
+    for learner, prepared in learners(card):
+        batch = example(learner.double(), prepared)
+        batch = tuple(part.double() if part.is_floating_point() else part for part in batch)
+        if learner.indivisible() or not learner.cuttable:
+            continue
+        parts = list(zip(*(tensor.tensor_split(2) for tensor in batch), strict=True))
+        safe = [buffer.clone() for buffer in learner.buffers()]
+
+        def loss(player: str, part: Batch, seed: int = 3, learner: Any = learner, safe: Any = safe) -> Any:
+            _set_back(list(learner.buffers()), safe)
+            return _noisy(learner, player, part, seed)
+
+        for training in (True, False):
+            learner.train(training)
+            for player in stages(learner):
+                whole = loss(player, batch)
+                if not torch.equal(whole, loss(player, batch, 4)):
+                    continue
+                shares = [learner.share(part) / learner.share(batch) for part in parts]
+                total = sum(loss(player, part) * share for part, share in zip(parts, shares))
+                close(torch.as_tensor(total), whole, 1e-9, f"{card.name}: {player}'s loss of a batch in two")
+
+
 def compiles(card: Card) -> None:
     """`torch.compile` takes each player's turn and gives the same loss for the same noise."""
     *_, (learner, prepared) = learners(card)
@@ -256,6 +285,7 @@ LAWS: tuple[Check, ...] = (
     outputs_have_the_data_s_shape,
     state_is_parameters_and_buffers,
     double_precision_is_kept,
+    cut_batches_lose_the_same,
     compiles,
 )
 DENSITY_LAWS: tuple[Check, ...] = (densities_sum_to_one,)

@@ -187,8 +187,10 @@ def learns_from_target(card: Card, method: Any = None) -> bool:
     return thing.needs_target if inspect.isclass(thing) and issubclass(thing, Learner) else True
 
 
-def make_optimizers(recipe: Recipe, learner: Learner, card: Card) -> dict[str, Optimizer]:
-    """One optimizer per player; fused where PyTorch has that for the device and the user said nothing."""
+def make_optimizers(
+    recipe: Recipe, learner: Learner, card: Card, fused: bool | None = None
+) -> dict[str, Optimizer]:
+    """One optimizer per player; fused (unless told otherwise) where PyTorch has that for the device."""
     name, options = choice(card.name if card.kind == "optimizer" else recipe.optimizer)
     chosen = find(name)
     options = {**_without_budget(chosen.recipe), **options, **recipe.optimizer_options}
@@ -196,7 +198,7 @@ def make_optimizers(recipe: Recipe, learner: Learner, card: Card) -> dict[str, O
         options["lr"] = recipe.lr
     maker = get(name) if chosen.kind != "own" else thing_of(chosen)
     if "fused" in inspect.signature(maker).parameters:
-        options.setdefault("fused", True)
+        options.setdefault("fused", fused is not False)
     made = {}
     for player in learner.players:
         owned = learner.owned(player)

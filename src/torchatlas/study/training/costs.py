@@ -15,10 +15,10 @@ from ...inspection.cost import count_macs
 from .build import parameters_of
 from .classical import Classical
 from .inputs import prepare
+from .loops import make_loop
 from .recipe import Recipe
 from .resolve import card_of
 from .run import device_of, predict_tensor
-from .train import make_loop
 
 TRIAL_SECONDS, TRIAL_STEPS, WARM_UP = 1.0, 200, 5
 

@@ -1,5 +1,6 @@
 """The recipe: everything that determines a run, as plain values; `run.yaml` holds it whole."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ...engine.errors import UsageError
 
 FORMAT = 1
+RECIPE = "run.yaml"  # in a run's folder
+SEAL = "# sha256 of what follows: "
 
 
 class Recipe(BaseModel):
@@ -27,6 +30,9 @@ class Recipe(BaseModel):
     minutes: float | None = Field(None, gt=0)
     batch_size: int = Field(64, gt=0)
     micro: int = Field(1, gt=0)
+    shards: int | None = Field(None, gt=0)  # None: as many as processes
+    shard_model: bool = False  # each process keeps its part of the weights (FSDP2)
+    numerics: str = "auto"  # auto, exact, or words such as bfloat16+channels_last
     optimizer: str = "adam"
     lr: float | None = Field(None, gt=0)
     optimizer_options: dict[str, Any] = Field(default_factory=dict)
@@ -48,15 +54,17 @@ class Recipe(BaseModel):
     metric: str | None = None
     device: str = "auto"
     threads: int | None = Field(None, gt=0)
+    chosen: dict[str, Any] | None = None  # the numerics that auto came to, and what it measured
     data_fingerprint: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
 
     def write(self) -> str:
-        """As YAML."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        """As YAML, below a line with its checksum."""
+        text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return f"{SEAL}{_sum_of(text)}\n{text}"
 
 
-RESOLVED = ("format", "method", "options", "data", "data_options", "data_fingerprint", "versions")
+RESOLVED = ("format", "method", "options", "data", "data_options", "chosen", "data_fingerprint", "versions")
 SETTABLE = tuple(name for name in Recipe.model_fields if name not in RESOLVED)
 
 
@@ -64,10 +72,28 @@ def read_recipe(path: Path) -> Recipe:
     """The recipe of a `run.yaml`. Raises UsageError that names the field at fault."""
     try:
         return Recipe(**yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError, TypeError) as error:
-        raise UsageError(f"{path} is not a recipe that can be read: {error}") from error
     except ValidationError as error:
         raise UsageError(f"{path}: {first_problem(error)}") from error
+    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise UsageError(f"{path} is not a recipe that can be read: {why}") from error
+
+
+def recipe_of(run: Path) -> Recipe:
+    """The recipe that a run's folder was begun with. Raises UsageError where its file was changed since."""
+    path = run / RECIPE
+    head, _, text = path.read_bytes().partition(b"\n")
+    told = head.decode(errors="replace").removeprefix(SEAL)
+    if told not in (head.decode(errors="replace"), _sum_of(text)):
+        raise UsageError(
+            f"{path} is not as it was written: its checksum differs. A run keeps its recipe: put the old "
+            f"file back, or train anew by the recipe as it is now: torchatlas train {path} --out ANOTHER"
+        )
+    return read_recipe(path)
+
+
+def _sum_of(text: str | bytes) -> str:
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
 
 def first_problem(error: ValidationError) -> str:

@@ -4,42 +4,47 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ... import data as sources
 from ...cards.card import Card
 from ...data.spec import Dataset
 from ...engine import guard
-from ...engine.checkpoint import Store, replace_durably, unwritable
+from ...engine.checkpoint import make_folder, replace_durably, unwritable
+from ...engine.distribution import (
+    ALONE,
+    Group,
+    joined,
+    restarted,
+    whole,
+    world_size,
+)
 from ...engine.environment import environment, pick_device, versions
-from ...engine.errors import AtlasError, Interrupted, UsageError
-from ...engine.learner import mean_scores
-from ...engine.loop import ENDLESS, TIME_IS_UP, Loop, Plan
-from ...engine.randomness import reseed
-from ...engine.record import Listener, Record
+from ...engine.errors import AtlasError, Deserted, Interrupted, UsageError
+from ...engine.learner import Learner
+from ...engine.loop import ENDLESS, TIME_IS_UP, Loop
+from ...engine.numerics import Numerics
+from ...engine.record import Listener
 from .build import (
     build,
     draws_its_own,
     is_classical,
-    make_optimizers,
-    make_sampler,
-    make_schedules,
     parameters_of,
     stretched,
 )
 from .classical import fit_classical, save_classical
 from .inputs import data_name, dataset_stem, fingerprint, first_rows, prepare
-from .recipe import Recipe, read_recipe
+from .loops import make_loop
+from .recipe import RECIPE, Recipe, read_recipe, recipe_of
 from .resolve import BUDGETS, DATA_OPTIONS, card_of, override, refuse_meaningless, resolve
-from .run import ENVIRONMENT, RECIPE, RECORD, RESULT, TEST, Run
+from .run import ENVIRONMENT, RESULT, TEST, Run
 from .scores import main_score
 from .testing import finish
-from .trial import try_out
 
 
 def train(
@@ -62,24 +67,47 @@ def train(
     Raises AtlasError, in words: unknown names, data that cannot be learned from, a loss that is not finite.
     """
     own = {key: settings.pop(key) for key in DATA_OPTIONS if settings.get(key) is not None}
-    if isinstance(method, str) and method.endswith((".yaml", ".yml")):
-        recipe = override(read_recipe(Path(method)), settings | own)
-        recipe = recipe.model_copy(update={"data_fingerprint": None, "versions": {}})
-        dataset = sources.open_dataset(recipe.data, **recipe.data_options)
-        method = recipe.method
-    else:
-        refuse_meaningless([method], settings)
-        dataset = data if isinstance(data, Dataset) else sources.open_dataset(data, **own)
-        recipe = resolve(method, data_name(data, dataset), settings, own=own)
-    folder = Path(out) if out else _fresh_folder(recipe)
-    return run_recipe(recipe, dataset, folder, method=method, listeners=listeners, smoke=smoke)
+    with joined(_wished_device(settings)) as group:
+        with group.in_turn():
+            if isinstance(method, str) and method.endswith((".yaml", ".yml")):
+                recipe = override(read_recipe(Path(method)), settings | own)
+                recipe = recipe.model_copy(update={"data_fingerprint": None, "versions": {}})
+                dataset = sources.open_dataset(recipe.data, **recipe.data_options)
+                method = recipe.method
+            else:
+                refuse_meaningless([method], settings)
+                dataset = data if isinstance(data, Dataset) else sources.open_dataset(data, **own)
+                recipe = resolve(method, data_name(data, dataset), settings, own=own)
+        folder = group.by_first(lambda: Path(out) if out else _fresh_folder(recipe))
+        going_on = restarted() and (folder / RECIPE).exists()
+        if going_on:
+            recipe = recipe_of(folder)
+        return run_recipe(
+            recipe,
+            dataset,
+            folder,
+            method=method,
+            listeners=listeners,
+            smoke=smoke,
+            going_on=going_on,
+            group=group,
+        )
+
+
+def _wished_device(settings: Mapping[str, Any]) -> torch.device:
+    """Where processes will talk from; what is no device is told when the recipe is resolved."""
+    return pick_device(settings.get("device") or "auto") if world_size() > 1 else torch.device("cpu")
 
 
 def _fresh_folder(recipe: Recipe) -> Path:
+    """A new one below `runs/`; for processes that were started again, the one they had made."""
     name = recipe.method.rpartition(":")[2].rpartition(".")[2]
     stem = f"{name}-{dataset_stem(recipe.data)}-seed{recipe.seed}"
     taken = (Path("runs") / (stem + (f"-{k}" if k else "")) for k in range(10**6))
-    return next(path for path in taken if not path.exists())
+    made = list(takewhile(Path.exists, taken))
+    if restarted() and made:
+        return made[-1]
+    return Path("runs") / (stem + (f"-{len(made)}" if made else ""))
 
 
 def resume(
@@ -98,7 +126,7 @@ def resume(
     folder = Path(folder)
     if not (folder / RECIPE).exists():
         raise AtlasError(f"{folder} is not a run to go on with: it has no {RECIPE}")
-    recipe = read_recipe(folder / RECIPE)
+    recipe = recipe_of(folder)
     budget = {key: value for key, value in more.items() if value is not None}
     if set(budget) - BUDGETS:
         raise UsageError(
@@ -107,8 +135,12 @@ def resume(
     if budget:
         _refuse_stretched(recipe)
         recipe = override(recipe, budget)
-    dataset = sources.open_dataset(recipe.data if data is None else data, **recipe.data_options)
-    return run_recipe(recipe, dataset, folder, method=method, listeners=listeners, going_on=True)
+    with joined(pick_device(recipe.device) if world_size() > 1 else torch.device("cpu")) as group:
+        with group.in_turn():
+            dataset = sources.open_dataset(recipe.data if data is None else data, **recipe.data_options)
+        return run_recipe(
+            recipe, dataset, folder, method=method, listeners=listeners, going_on=True, group=group
+        )
 
 
 def _refuse_stretched(recipe: Recipe) -> None:
@@ -128,16 +160,18 @@ def run_recipe(
     listeners: Sequence[Listener] = (),
     smoke: bool = False,
     going_on: bool = False,
+    group: Group = ALONE,
 ) -> Run:
     """Train by a recipe in a folder (None: nothing is kept on disk) and test once at the end.
 
-    PyTorch's threads and the CPU's random state are afterwards what they were.
+    PyTorch's threads and the CPU's random state are afterwards what they were. Of a group of processes the
+    first one alone writes, and tests.
     """
     threads = torch.get_num_threads()
     try:
         with torch.random.fork_rng(devices=[]):
             torch.set_num_threads(recipe.threads or threads)
-            return _train_and_test(recipe, dataset, folder, method, listeners, smoke, going_on)
+            return _train_and_test(recipe, dataset, folder, method, listeners, smoke, going_on, group)
     finally:
         torch.set_num_threads(threads)
 
@@ -150,11 +184,12 @@ def _train_and_test(
     listeners: Sequence[Listener],
     smoke: bool,
     going_on: bool,
+    group: Group,
 ) -> Run:
     card = card_of(recipe.method if method is None else method)
     method = None if isinstance(method, str) or card.kind != "own" else method
     prepared = prepare(recipe, card, dataset, method)
-    recipe = _complete(recipe, fingerprint(dataset))
+    recipe = _complete(recipe, fingerprint(dataset), group)
     if smoke:
         recipe = recipe.model_copy(update={"steps": 1, "epochs": None, "minutes": None})
         if not draws_its_own(card, method):
@@ -164,44 +199,68 @@ def _train_and_test(
             prepared = dataclasses.replace(prepared, **parts)  # type: ignore[arg-type]
     main_score(prepared.spec, recipe.metric)  # a wrong metric fails now, not at the end
     if is_classical(card):
-        began = time.monotonic()
-        spec, options = prepared.spec, recipe.options
-        fitted = fit_classical(card.name, spec, prepared.train, options, recipe.seed, prepared.unlabelled)
-        facts: dict[str, Any] = {"steps": 0, "parameters": None, "seconds": time.monotonic() - began}
-        if folder is not None:
-            _open_folder(folder, recipe, prepared, going_on)
-            save_classical(fitted, folder / "model")
-        return finish(Run(recipe, fitted, prepared.preparation, prepared.spec, folder), prepared, facts)
-    loop = make_loop(recipe, prepared, card, folder, listeners, method)  # all that is wrong is wrong before
-    if folder is not None:  # a folder is written to
-        _open_folder(folder, recipe, prepared, going_on)
-        for old in (RESULT, TEST):  # of a shorter run that goes on: it says nothing of this one
-            (folder / old).unlink(missing_ok=True)
+        return _fit(recipe, card, prepared, folder, going_on)
+    recipe, loop = make_chosen(recipe, prepared, card, folder, listeners, method, group)
+    if folder is not None:  # all that is wrong is wrong before a folder is written to
+        group.by_first(lambda: _open_folder(folder, recipe, prepared, going_on))
     try:
-        facts = _run(loop, going_on)
-    except Interrupted as error:
+        set_back(loop, going_on)
+        loop.run()
+    except (Interrupted, Deserted) as error:
         where = f". Go on with: torchatlas train --resume {folder}" if folder else ""
-        raise Interrupted(f"{error}{where}") from None
-    return finish(Run(recipe, loop.learner, prepared.preparation, prepared.spec, folder), prepared, facts)
+        raise type(error)(f"{error}{where}") from None
+    finally:
+        if isinstance(loop.source, sources.Streamed):
+            loop.source.close()
+    facts = facts_of(loop)
+    learner = _unsharded(loop, recipe, prepared, method)
+    group.part()  # the test may take the first process long
+    run = Run(recipe, learner, prepared.preparation, prepared.spec, folder)
+    return finish(run, prepared, facts) if group.first else run
 
 
-def _run(loop: Loop, going_on: bool) -> dict[str, Any]:
-    """Run the loop from where it is to its end; what the result says of it."""
+def _fit(recipe: Recipe, card: Card, prepared: sources.Prepared, folder: Path | None, again: bool) -> Run:
+    """Fit a classical model."""
+    began = time.monotonic()
+    spec, options = prepared.spec, recipe.options
+    fitted = fit_classical(card.name, spec, prepared.train, options, recipe.seed, prepared.unlabelled)
+    facts: dict[str, Any] = {"steps": 0, "parameters": None, "seconds": time.monotonic() - began}
+    if folder is not None:
+        _open_folder(folder, recipe, prepared, again)
+        save_classical(fitted, folder / "model")
+    return finish(Run(recipe, fitted, prepared.preparation, prepared.spec, folder), prepared, facts)
+
+
+def _unsharded(loop: Loop, recipe: Recipe, prepared: sources.Prepared, method: Any) -> Learner:
+    """The trained learner, in one piece."""
+    if not loop.gradient.sharded:
+        return loop.learner
+    state = whole(loop.learner.state_dict())
+    learner = build(recipe, prepared.spec, method).to(loop.device)
+    learner.load_state_dict(state)
+    return learner
+
+
+def set_back(loop: Loop, going_on: bool) -> None:
+    """To the newest checkpoint of a run that goes on, else to its start."""
     if not (going_on and loop.resume()) and loop.record:
         loop.record.rewind()
     if loop.step > loop.plan.steps:
         raise UsageError(f"this run has {loop.step} steps already; it cannot be cut to {loop.plan.steps}")
-    if loop.stopped == TIME_IS_UP and loop.elapsed < 60 * (loop.plan.minutes or math.inf):
+    if loop.stopped == TIME_IS_UP and loop.clock.elapsed < 60 * (loop.plan.minutes or math.inf):
         loop.stopped = ""  # more time was given
-    loop.run()
+
+
+def facts_of(loop: Loop) -> dict[str, Any]:
+    """What the result says of a loop at its end, which gets its best weights back."""
     loop.restore_best()
     return {
         "steps": loop.step,
         "stopped": loop.stopped,
         "best_step": loop.best.get("step", loop.step),
         "parameters": parameters_of(loop.learner),
-        "notes": [*filter(None, [loop.diverged, _endless_schedule(loop)])],
-        "seconds": loop.elapsed,
+        "notes": [*filter(None, [loop.meters.diverged, _endless_schedule(loop)])],
+        "seconds": loop.clock.elapsed,
     }
 
 
@@ -211,9 +270,10 @@ def _endless_schedule(loop: Loop) -> str:
     return "a budget of time has no last step, so the schedule stayed near its start; say --epochs or --steps"
 
 
-def _complete(recipe: Recipe, data_fingerprint: str) -> Recipe:
+def _complete(recipe: Recipe, data_fingerprint: str, group: Group) -> Recipe:
     """With what was found out: it is written before step 1."""
     found = {
+        "shards": recipe.shards or group.size,
         "device": str(pick_device(recipe.device)),
         "threads": recipe.threads or torch.get_num_threads(),
         "data_fingerprint": data_fingerprint,
@@ -229,66 +289,31 @@ def _open_folder(folder: Path, recipe: Recipe, prepared: sources.Prepared, going
                 f"{folder} already holds a run; go on with it (torchatlas train --resume {folder}), "
                 "or name another --out"
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         prepared.preparation.save(folder / "preparation")
         replace_durably(folder / ENVIRONMENT, json.dumps(environment(), indent=1).encode())
         replace_durably(folder / RECIPE, recipe.write().encode())
+        for old in (RESULT, TEST):  # of a shorter run that goes on: it says nothing of this one
+            (folder / old).unlink(missing_ok=True)
     except OSError as error:
         raise AtlasError(unwritable(folder, error)) from error
 
 
-def make_loop(
+def make_chosen(
     recipe: Recipe,
     prepared: sources.Prepared,
     card: Card,
     folder: Path | None,
-    listeners: Sequence[Listener] = (),
-    method: Any = None,
-) -> Loop:
-    """The loop of a recipe, at step 0."""
-    device = pick_device(recipe.device)
-    reseed("cpu", recipe.seed, "init")
-    learner = build(recipe, prepared.spec, method).to(device)
-    own = learner.source(prepared, recipe.batch_size, recipe.seed, device)
-    sampler = make_sampler(recipe, card, prepared.train)
-    if own and sampler:
-        raise UsageError(f"{recipe.method} draws its own batches, so it takes no sampler: leave it out")
-    source = own or sources.Resident(prepared.train, recipe.batch_size, recipe.seed, device, sampler)
-    steps = steps_of(recipe, source.steps_per_epoch)
-    optimizers = make_optimizers(recipe, learner, card)
-    valid = prepared.valid.to(device) if prepared.valid is not None else None
-    scored = valid is not None and bool(learner.monitor)
-    schedules = make_schedules(recipe, optimizers, steps, card)
-    if not scored and any(isinstance(schedule, ReduceLROnPlateau) for schedule in schedules.values()):
-        raise UsageError("lr_plateau needs validation scores, and this run has none: choose another schedule")
-    try_out(learner, recipe, prepared.spec, prepared.train, valid if scored else None)
-    return Loop(
-        learner,
-        source,
-        optimizers,
-        plan(recipe, steps),
-        schedules=schedules,
-        validate=(lambda kept: mean_scores(kept, kept.trials(valid, recipe.seed)))
-        if valid is not None and scored
-        else None,
-        listeners=listeners,
-        store=Store(folder / "checkpoints") if folder else None,
-        record=Record(folder / RECORD) if folder else None,
-        failures=folder / "failures" if folder else None,
-    )
-
-
-def steps_of(recipe: Recipe, per_epoch: int) -> int:
-    """How many steps a recipe's budget is; a budget of time has no end in steps."""
-    if recipe.steps is not None:
-        return recipe.steps
-    return max(1, math.ceil(recipe.epochs * per_epoch)) if recipe.epochs is not None else ENDLESS
-
-
-def plan(recipe: Recipe, steps: int) -> Plan:
-    """What the loop obeys, from the recipe's fields of the same names."""
-    shared = {f.name for f in dataclasses.fields(Plan)} - {"steps"}
-    return Plan(steps=steps, **{name: getattr(recipe, name) for name in shared})
+    listeners: Sequence[Listener],
+    method: Any,
+    group: Group,
+) -> tuple[Recipe, Loop]:
+    """The loop with the numerics that the recipe says, or that are found best; and the recipe with them."""
+    numerics = Numerics.parse("exact" if recipe.numerics == "auto" else recipe.numerics)
+    if numerics.threads:
+        torch.set_num_threads(numerics.threads)
+    loop = make_loop(recipe, prepared, card, folder, listeners, method, group=group, numerics=numerics)
+    return recipe, loop
 
 
 def replay(folder: str | Path) -> tuple[str, str]:
@@ -297,6 +322,6 @@ def replay(folder: str | Path) -> tuple[str, str]:
     run = folder.parent.parent
     if not (run / RECIPE).exists():
         raise AtlasError(f"{folder} is not the failure of a run; give the folder that the failed run printed")
-    recipe = read_recipe(run / RECIPE)
+    recipe = recipe_of(run)
     spec = sources.Preparation.load(run / "preparation").spec
     return guard.replay(folder, build(recipe, spec))

@@ -29,7 +29,8 @@ def try_out(learner: Learner, recipe: Recipe, spec: Spec, train: Part, valid: Pa
         return
     name = recipe.method.rpartition(":")[2]
     size = min(recipe.batch_size, len(train))
-    rows = -(-size // recipe.micro)
+    pieces = recipe.micro * (recipe.shards or 1)
+    rows = -(-size // pieces)
     device = next((p.device for p in learner.parameters()), torch.device("cpu"))
     batch = tuple(tensor[:rows].to(device) for tensor in train.tensors())  # never the whole part twice
     with untouched(learner):
@@ -43,7 +44,7 @@ def try_out(learner: Learner, recipe: Recipe, spec: Spec, train: Part, valid: Pa
             learner.train()
             _try_losses(learner, name, recipe, batch)
             rest = len(train) % size
-            if rest and recipe.micro == 1 and _reaches_the_rest(recipe, len(train) // size):
+            if rest and pieces == 1 and _reaches_the_rest(recipe, len(train) // size):
                 _try_losses(learner, name, recipe, tuple(tensor[:rest] for tensor in batch))
 
 
