@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check verify parity new bench clean
+.PHONY: help demo test check verify parity new bench soak clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -53,6 +53,9 @@ new: ## write a page and its test: make new NAME=squareplus FAMILY=nn/activation
 
 bench: $(VENV)/.ready-test ## measure the loop beside hand-written code
 	$(BIN)/python -m bench
+
+soak: $(VENV)/.ready-test ## kill runs at random moments and compare with runs that nobody touched
+	OMP_NUM_THREADS=1 $(BIN)/python tools/soak.py
 
 clean: ## remove the environments and the caches, never runs or studies
 	rm -rf $(VENV) .parity build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -45,7 +45,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path, people):
     with pytest.raises(DataError, match="not whole"):
         Preparation.load(tmp_path)
     state = json.loads((tmp_path / "preparation.json").read_text())
-    (tmp_path / "preparation.json").write_text(json.dumps({**state, "format": 99}))
+    (tmp_path / "preparation.json").write_text(json.dumps({**state, "format": 99, "sha256": None}))
     with pytest.raises(DataError, match="newer torchatlas"):
         Preparation.load(tmp_path)
     (tmp_path / "preparation.json").write_text("{")

@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -9,7 +10,9 @@ from torchatlas.engine.checkpoint import (
     pack,
     read_state,
     replace_durably,
+    seal,
     unpack,
+    unseal,
     unwritable,
     write_state,
 )
@@ -116,11 +119,27 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
 
 
 def test_a_newer_format_is_not_guessed_at(tmp_path):
+    store = Store(tmp_path)
+    for step in (1, 2):
+        store.save(step, STATE)
+    path = store.path(2) / checkpoint.MANIFEST
+    manifest = unseal(path.read_bytes())
+    path.write_bytes(seal({**manifest, "format": 99}))
+    with pytest.raises(AtlasError, match=r"newer torchatlas \(format 99\); update"):
+        store.newest(pytest.fail)
+    assert store.steps() == [1, 2]
+    # The same by a flipped bit is damage: the checkpoint before it is used.
+    path.write_bytes(seal(manifest).replace(b'"format": 1', b'"format": 9'))
+    told = []
+    assert store.newest(told.append)[0] == 1 and "manifest.json is damaged" in told[0]
+
+
+def test_checkpoints_from_before_manifests_had_a_checksum_are_read(tmp_path):
     write_state(tmp_path / "s", STATE)
-    manifest = tmp_path / "s" / checkpoint.MANIFEST
-    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 99'))
-    with pytest.raises(AtlasError, match="newer torchatlas"):
-        read_state(tmp_path / "s")
+    path = tmp_path / "s" / checkpoint.MANIFEST
+    path.write_text(json.dumps(unseal(path.read_bytes()), indent=1))
+    assert checkpoint.SEAL.encode() not in path.read_bytes().split(b'"files"')[0]
+    assert same(read_state(tmp_path / "s"), STATE)
 
 
 def test_what_is_no_plain_file_is_never_replaced(tmp_path):

@@ -1,5 +1,6 @@
 """What was learned from the training part: raw inputs to model inputs, and model outputs back to words."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from .targets import TargetCoder
 from .text import TextEncoder
 
 FORMAT = 1
+SEAL = "sha256"  # where preparation.json holds the checksum of the rest of it
 Encoder = TableEncoder | ImageEncoder | TextEncoder | ObservationEncoder
 
 
@@ -105,8 +107,11 @@ class Preparation:
             import skops.io
 
             (folder / "transformers.skops").write_bytes(skops.io.dumps(self.encoder.transformer))
-        text = json.dumps(state, indent=1, ensure_ascii=False)
-        (folder / "preparation.json").write_text(text + "\n", encoding="utf-8")
+        state = json.loads(json.dumps(state))  # as it will be read: lists for tuples
+        text = json.dumps({**state, SEAL: _sum_of(state)}, indent=1, ensure_ascii=False)
+        fresh = folder / ".preparation.json.new"
+        fresh.write_text(text + "\n", encoding="utf-8")
+        fresh.replace(folder / "preparation.json")  # a kill leaves the old one or the new
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -115,6 +120,8 @@ class Preparation:
         path = folder / "preparation.json"
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
+            if state.pop(SEAL, None) not in (None, _sum_of(state)):
+                raise ValueError("its checksum is not the one written")
             if state["format"] > FORMAT:
                 raise DataError(f"{path} was written by a newer torchatlas: update torchatlas to read it")
             spec = Spec(**_tuples(state["spec"]))
@@ -122,9 +129,15 @@ class Preparation:
             encoder = _encoder(spec, state["inputs"], folder)
             return cls(spec, encoder, coder, getattr(torch, state["dtype"]), tuple(state["missing"]))
         except FileNotFoundError as error:
-            raise DataError(f"there is no {error.filename}: the run is not whole") from None
+            raise DataError(
+                f"there is no {error.filename}: the run is not whole. "
+                f"Write it anew: torchatlas train --resume {folder.parent}"
+            ) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path} is damaged ({type(error).__name__}: {error}); train again") from None
+            why = f"{type(error).__name__}: {error}"
+            raise DataError(
+                f"{path} is damaged ({why}). Write it anew: torchatlas train --resume {folder.parent}"
+            ) from None
 
     def _read_images(self, source: Any) -> Dataset:
         assert isinstance(self.encoder, ImageEncoder)
@@ -139,6 +152,10 @@ class Preparation:
         assert dataset.target is not None
         names = np.asarray(dataset.classes, dtype=object)[np.asarray(dataset.target)]
         return replace(dataset, target=names, classes=())
+
+
+def _sum_of(state: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
 
 def _tuples(state: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +177,10 @@ def _encoder(spec: Spec, state: dict[str, Any], folder: Path) -> Encoder:
         transformer = skops.io.loads(data, trusted=["numpy.dtype"])
     except Exception as error:  # skops raises many kinds on damaged and on foreign files
         path = folder / "transformers.skops"
-        raise DataError(f"{path} is damaged or holds foreign types ({error}); train again") from None
+        raise DataError(
+            f"{path} is damaged or holds foreign types ({' '.join(str(error).split())}). "
+            f"Write it anew: torchatlas train --resume {folder.parent}"
+        ) from None
     return TableEncoder.from_json(state, transformer)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from .errors import AtlasError, DamagedCheckpoint
 
 FORMAT = 1
 TENSORS, TREE, MANIFEST = "state.safetensors", "state.json", "manifest.json"
+SEAL = "sha256"  # where a sealed file holds the checksum of the rest of it
 
 
 def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
@@ -62,10 +64,37 @@ def unpack(tensors: Mapping[str, Tensor], tree: Any) -> Any:
     ((kind, value),) = tree.items()
     if kind == "tensor":
         return tensors[value]
+    if not isinstance(value, list):
+        raise ValueError(f"a {kind} of a {type(value).__name__}")
     if kind == "dict":
         return {key: unpack(tensors, item) for key, item in value}
+    if kind not in ("list", "tuple"):
+        raise ValueError(f"{kind!r} is no container")
     items = [unpack(tensors, item) for item in value]
     return items if kind == "list" else tuple(items)
+
+
+def seal(things: Mapping[str, Any]) -> bytes:
+    """Plain values as JSON that holds its own checksum; a field named clock is not in it."""
+    return json.dumps({**things, SEAL: _sum_of(things)}, indent=1).encode()
+
+
+def unseal(content: bytes) -> dict[str, Any]:
+    """What was sealed; also what was written without a checksum. Raises ValueError where it is not that."""
+    try:
+        things = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(things, dict):
+        raise ValueError("it is no JSON object")
+    if things.get(SEAL) not in (None, _sum_of(things)):
+        raise ValueError("its checksum is not the one written")
+    return {key: value for key, value in things.items() if key != SEAL}
+
+
+def _sum_of(things: Mapping[str, Any]) -> str:
+    lasting = {key: value for key, value in things.items() if key not in (SEAL, "clock")}
+    return hashlib.sha256(json.dumps(lasting).encode()).hexdigest()
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -82,9 +111,22 @@ def replace_durably(path: Path, content: bytes) -> None:
         path.write_bytes(content)
         return
     fresh = path.with_name(f".{path.name}.new")
-    write_durably(fresh, content)
-    fresh.replace(path)
+    try:
+        write_durably(fresh, content)
+        fresh.replace(path)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
     sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, and wait until the disk has their names."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        sync_folder(made.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -104,11 +146,12 @@ def write_state(folder: Path, state: Any) -> None:
     fresh = folder.with_name(f".new-{folder.name}")
     try:
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
+        make_folder(folder.parent)
+        fresh.mkdir()
         tensors, tree = pack(state)
         files = {TENSORS: tensors_to_bytes(tensors), TREE: json.dumps(tree).encode()}
         sums = {name: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for name, c in files.items()}
-        files[MANIFEST] = json.dumps({"format": FORMAT, "files": sums}, indent=1).encode()
+        files[MANIFEST] = seal({"format": FORMAT, "files": sums})
         for name, content in files.items():
             write_durably(fresh / name, content)
         sync_folder(fresh)
@@ -140,23 +183,43 @@ def unwritable(path: Path, error: OSError) -> str:
 
 
 def read_state(folder: Path) -> Any:
-    """Read a state back, every byte checked. Raises DamagedCheckpoint that names the file at fault."""
+    """Read a state back, every byte checked.
+
+    Raises DamagedCheckpoint that names the file at fault, and AtlasError where nothing is damaged but a
+    newer torchatlas or another user wrote it.
+    """
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = unseal((folder / MANIFEST).read_bytes())
+    except ValueError as error:
+        raise DamagedCheckpoint(f"{folder / MANIFEST} is damaged: {error}") from error
+    except OSError as error:
+        raise _unreadable(folder / MANIFEST, error) from error
+    try:
         version, sums = manifest["format"], manifest["files"]
-        if version > FORMAT:
+        if isinstance(version, int) and version > FORMAT:
             raise AtlasError(
                 f"{folder} was written by a newer torchatlas (format {version}); update to read it"
             )
+        if version != FORMAT:
+            raise DamagedCheckpoint(f"{folder / MANIFEST} is damaged: there is no format {version!r}")
         contents = {name: (folder / name).read_bytes() for name in (TENSORS, TREE)}
         for name, content in contents.items():
             if hashlib.sha256(content).hexdigest() != sums[name]["sha256"]:
                 raise DamagedCheckpoint(f"{folder / name} is damaged: its checksum is not the one written")
         return unpack(tensors_from_bytes(contents[TENSORS]), json.loads(contents[TREE]))
-    except FileNotFoundError as error:
-        raise DamagedCheckpoint(f"{error.filename} is missing") from error
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise DamagedCheckpoint(f"{folder} is damaged: {error}") from error
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        raise DamagedCheckpoint(f"{folder} is damaged: {type(error).__name__}: {error}") from error
+
+
+def _unreadable(path: Path, error: OSError) -> AtlasError:
+    place = error.filename or path
+    if isinstance(error, PermissionError):  # it may well be sound: it must not be passed over
+        return AtlasError(f"no permission to read {place}: change its owner or mode")
+    if isinstance(error, FileNotFoundError):
+        return DamagedCheckpoint(f"{place} is missing")
+    return DamagedCheckpoint(f"{place} cannot be read: {error.strerror or error}")
 
 
 class Store:
@@ -175,28 +238,34 @@ class Store:
 
     def save(self, step: int, state: Any) -> None:
         """Keep a state, and drop those that are too old; one that is there already is the same."""
-        if self.path(step).exists():
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise AtlasError(unwritable(self.folder, error)) from error
-        write_state(self.path(step), state)
+        if not self.path(step).exists():
+            write_state(self.path(step), state)
         for old in self.steps()[: -self.keep]:
-            shutil.rmtree(self.path(old), ignore_errors=True)
+            self._drop(self.path(old))
+
+    def _drop(self, path: Path) -> None:
+        """Out of the list in one step, so that a kill leaves no checkpoint with half of its files."""
+        gone = self.folder / f".old-{path.name}"
+        with suppress(OSError):
+            shutil.rmtree(gone, ignore_errors=True)
+            path.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
 
     def newest(self, tell: Callable[[str], None], *, mend: bool = True) -> tuple[int, Any] | None:
         """The newest sound state with its step; damaged ones are told of, put aside and passed over.
 
         mend=False changes nothing in the folder: its run may be writing there at this moment.
         """
-        for half in self.folder.glob(".new-*") if mend else ():
+        for half in self.folder.glob(".[no]*-*") if mend else ():  # .new-00000012, .old-00000009
             shutil.rmtree(half, ignore_errors=True)
-        for step in reversed(self.steps()):
+        steps = self.steps()
+        while steps:
+            step = steps.pop()
             try:
                 return step, read_state(self.path(step))
             except DamagedCheckpoint as error:
-                tell(f"{error}; going back to the checkpoint before it")
+                none = "no checkpoint is left" + (", so training begins anew" if mend else "")
+                tell(f"{error}; {'going back to the checkpoint before it' if steps else none}")
                 if mend:
                     self._put_aside(step)
         return None
@@ -205,7 +274,10 @@ class Store:
         """Out of the way of the run that will write this step again, and kept for whoever wants to look."""
         aside = self.folder / f"damaged-{step:08d}"
         shutil.rmtree(aside, ignore_errors=True)
-        self.path(step).rename(aside)
+        try:
+            self.path(step).rename(aside)
+        except OSError as error:
+            raise AtlasError(unwritable(aside, error)) from error
 
 
 def to_device(tree: Any, device: torch.device | str) -> Any:

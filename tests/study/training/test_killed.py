@@ -1,167 +1,114 @@
-"""Runs that are killed without warning, at random moments, end in the bytes of a run that nobody touched."""
+"""A short soak: runs killed at random moments end in the bytes of runs that nobody touched."""
 
-import filecmp
 import json
-import multiprocessing
-import os
 import random
-import signal
-import subprocess
+import shutil
 import sys
-import time
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
 if sys.platform == "win32":
     pytest.skip("there is no SIGKILL and no fork here", allow_module_level=True)
 
+from tools.soak import OTHERS, Case, Forked, cases, differences, draw_moment, end, kill_when, soak
+
+from torchatlas.cards.reader import catalog
 from torchatlas.engine.record import read_record
-from torchatlas.study.training.train import resume, train
 
-METHODS = {"mlp": {"dropout": 0.2}, "vae": {}, "gan_nonsaturating": {}}
-PATIENCE = 120  # seconds after which a process counts as hung
-
-WARM = multiprocessing.get_context(
-    "forkserver"
-)  # children are forks of a process that has everything imported
-WARM.set_forkserver_preload(
-    ["torch._dynamo", "sklearn.datasets", "torchatlas.study.training.train", "torchatlas.generative"]
+# One of each kind of state: players in turns, stages, a target that moves, episodes, dropout with a moving
+# average, an optimizer's own, batch statistics, text. `make soak` has them all, and agents have a page.
+SHORT = (
+    "gan_nonsaturating",
+    "stacked_denoising_autoencoder",
+    "mean_teacher",
+    "maml",
+    "mlp, EMA, micro-batches, clipping",
+    "mlp, sm3, lr_warmup",
+    "conv4 (batch_norm)",
+    "lstm on text",
 )
 
 
-class Forked:
-    """A run in a fork of the warm process; anew where none was killed after writing its recipe."""
-
-    def __init__(self, name, folder, **settings):
-        if (folder / "run.yaml").exists():
-            self.process = WARM.Process(target=resume, args=(folder,))
-        else:
-            said = {**METHODS[name], "data": "digits", "threads": 1, "out": folder, **settings}
-            self.process = WARM.Process(target=train, args=(name,), kwargs=said)
-        self.process.start()
-
-    def ended(self):
-        return not self.process.is_alive()
-
-    def kill(self):
-        self.process.kill()
-
-    def wait(self):
-        self.process.join(PATIENCE)
-        assert not self.process.is_alive(), "the process hangs"
-        return self.process.exitcode
+def case_of(name, home, **settings):
+    case = next(case for case in cases(home) if case.name == name)
+    return replace(case, settings=case.settings | settings)
 
 
-class Whole:
-    """A run as its user starts it."""
-
-    def __init__(self, name, folder, **settings):
-        words = ["--resume", folder]
-        if not (folder / "run.yaml").exists():
-            pairs = {**METHODS[name], "threads": 1, **settings}
-            steps = ["--steps", str(pairs.pop("steps"))]
-            words = [name, "--data", "digits", *steps, "--out", folder]
-            words += [word for key, value in pairs.items() for word in ("--set", f"{key}={value}")]
-        command = [sys.executable, "-m", "torchatlas", "train", *map(str, words)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def ended(self):
-        return self.process.poll() is not None
-
-    def kill(self):
-        self.process.kill()
-
-    def wait(self):
-        said = self.process.communicate(timeout=PATIENCE)[1].decode()
-        assert "Traceback" not in said, said
-        return self.process.returncode
-
-
-def steps_of(folder):
-    return max((int(path.name) for path in (folder / "checkpoints").glob("[0-9]*")), default=0)
-
-
-def writing(folder):
-    return any((folder / "checkpoints").glob(".new-*"))
-
-
-def kill_when(run, moment):
-    """Kill a run as soon as the moment has come; whether it was still going on."""
-    began = time.monotonic()
-    while not run.ended() and not moment(time.monotonic() - began):
-        assert time.monotonic() - began < PATIENCE, "the moment never came"
-        time.sleep(0.0005)
-    run.kill()
-    status = run.wait()
-    assert status in (0, -signal.SIGKILL), f"it ended by itself with status {status}"
-    return status == -signal.SIGKILL
-
-
-def without_clock(things):
-    return {key: value for key, value in things.items() if key != "clock"}
-
-
-def files_below(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-
-
-def assert_same(whole: Path, broken: Path):
-    """The same checkpoints, byte for byte, and the same record, result, recipe and test part."""
-    files = files_below(whole / "checkpoints")
-    assert files and files_below(broken / "checkpoints") == files
-    files = [f"checkpoints/{name}" for name in files] + ["run.yaml"]
-    files += ["test.safetensors"] * (whole / "test.safetensors").exists()
-    assert filecmp.cmpfiles(whole, broken, files, shallow=False) == (files, [], [])
-    records = [[without_clock(line) for line in read_record(run / "record.jsonl")] for run in (whole, broken)]
-    assert records[0] and records[0] == records[1]
-    results = [without_clock(json.loads((run / "result.json").read_text())) for run in (whole, broken)]
-    assert results[0]["steps"] and results[0] == results[1]
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_ten_kills_and_the_same_bytes(tmp_path, name):
-    settings = {"steps": 60, "save_every_steps": 1, "log_every": 7}
-    whole, broken, draw = tmp_path / "whole", tmp_path / "broken", random.Random(name)
-    assert Forked(name, whole, **settings).wait() == 0
-
-    kills = halves = 0
-    for k in range(10):
-        run, at = Forked(name, broken, **settings), steps_of(broken)
-        if k % 3 == 0:  # at any time: while data is prepared, the folder opened, the record taken back
-            delay = draw.uniform(0, 0.3)
-            kills += kill_when(run, lambda seconds, delay=delay: seconds > delay)
-        else:  # in the midst of a checkpoint, a few steps on
-            goal = at + draw.randrange(5)
-            kills += kill_when(run, lambda _, goal=goal: steps_of(broken) >= goal and writing(broken))
-            halves += writing(broken)
-    # How many meet a half-written checkpoint depends on the machine: five of seven on an idle one.
-    assert kills >= 3, f"{kills} of 10 kills met a living run, {halves} a half-written checkpoint"
-    assert Forked(name, broken, **settings).wait() == 0
-    assert_same(whole, broken)
+@pytest.mark.parametrize("name", SHORT)
+def test_killed_at_random_moments_and_the_same_bytes(tmp_path, name):
+    row = soak(case_of(name, tmp_path, steps=15), 2, 0, tmp_path, random.Random(name))
+    assert not row.wrong, row
+    assert row.kills >= 2 and row.runs >= 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", METHODS)
-def test_whole_processes_killed_and_resumed_end_in_the_same_bytes(tmp_path, name):
-    settings = {"steps": 120, "save_every_steps": 15}
-    whole, broken, draw = tmp_path / "whole", tmp_path / "broken", random.Random(name)
-    assert Forked(name, whole, **settings).wait() == 0
+def test_whole_processes_killed_and_the_same_bytes(tmp_path):
+    row = soak(case_of("mlp, dropout", tmp_path), 0, 2, tmp_path, random.Random(0))
+    assert not row.wrong and row.whole == 2, row
 
-    kills = wanted = 2 if name == "mlp" else 1
-    while kills:
-        # After some checkpoint of the coming half, and a little: a point between it and the next.
-        goal = max(steps_of(broken), 15 * draw.randrange(0, 8 // wanted))
-        rest, since = draw.uniform(0, 0.05), []
 
-        def moment(seconds, goal=goal, rest=rest, since=since):
-            if steps_of(broken) >= goal and (broken / "record.jsonl").exists():
-                since.append(seconds)
-            return bool(since) and seconds - since[0] >= rest
+def test_every_learner_of_the_catalog_is_soaked(tmp_path):
+    names = {case.name for case in cases(tmp_path)}
+    assert names == {card.name for card in catalog().values() if card.kind == "learner"} | set(OTHERS)
+    assert set(SHORT) <= names
 
-        if kill_when(Whole(name, broken, **settings), moment):
-            kills -= 1
-        elif (broken / "result.json").exists():  # it was done before its moment came: try another moment
-            os.rename(broken, tmp_path / f"early-{time.monotonic_ns()}")
-    assert Whole(name, broken, **settings).wait() == 0
-    assert_same(whole, broken)
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Two runs of one recipe that nobody touched."""
+    home = tmp_path_factory.mktemp("finished")
+    for name in "ab":
+        end(
+            Forked(
+                Case("mlp", "mlp", {"data": "iris", "steps": 6, "threads": 1, "device": "cpu"}), home / name
+            )
+        )
+    return home
+
+
+SPOILT = {
+    "checkpoints/00000006/state.safetensors": lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+    "run.yaml": lambda content: content.replace(b"seed: 0", b"seed: 1"),
+    "record.jsonl": lambda content: b"".join(content.splitlines(keepends=True)[:-1]),
+    "result.json": lambda content: json.dumps({**json.loads(content), "steps": 5}).encode(),
+    "test.safetensors": lambda content: content + b" ",
+    "preparation/preparation.json": lambda content: content.replace(b"float32", b"float64"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_difference_is_seen(finished, tmp_path, name):
+    assert differences(finished / "a", finished / "b") == []
+    shutil.copytree(finished / "b", tmp_path / "b")
+    path = tmp_path / "b" / name
+    path.write_bytes(SPOILT[name](path.read_bytes()))
+    assert len(differences(finished / "a", tmp_path / "b")) == 1
+    path.unlink()
+    assert differences(finished / "a", tmp_path / "b") == [f"not in both: {name}"]
+
+
+def test_only_the_clock_may_differ(finished, tmp_path):
+    lines = [read_record(finished / name / "record.jsonl") for name in "ab"]
+    assert lines[0] != lines[1] and [{**line, "clock": 0} for line in lines[0]] == [
+        {**line, "clock": 0} for line in lines[1]
+    ]
+
+
+def test_a_run_that_fails_is_told_with_its_last_words(tmp_path):
+    row = soak(
+        Case("wrong", "mlp", {"data": "no_such_set", "device": "cpu"}), 1, 0, tmp_path, random.Random(0)
+    )
+    assert len(row.wrong) == 1 and "status 1" in row.wrong[0] and "no_such_set" in row.wrong[0]
+    assert "no_such_set" in str(row) and (tmp_path / "wrong").exists()
+
+
+def test_a_kill_counts_where_it_met_a_living_run(finished, tmp_path):
+    case = Case("mlp", "mlp", {"data": "iris", "steps": 6, "threads": 1, "device": "cpu"})
+    assert kill_when(Forked(case, tmp_path / "run"), lambda seconds: True)
+    assert not kill_when(Forked(case, tmp_path / "run"), lambda seconds: False)
+    assert differences(finished / "a", tmp_path / "run") == []
+    moments = [draw_moment(random.Random(k), tmp_path / "run", 0.5) for k in range(9)]
+    assert sum(moment(1.0) for moment in moments) in range(
+        1, 9
+    )  # those at any time; no step is left to wait for

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from torchatlas.engine.errors import UsageError
+from torchatlas.data.preprocessing import ImageEncoder
+from torchatlas.engine.errors import DataError, UsageError
 from torchatlas.engine.learner import Learner
 from torchatlas.study.training.run import load
 from torchatlas.study.training.train import resume, train
@@ -65,6 +66,7 @@ def test_damaged_test_predictions_are_told_of_and_dropped(copied, fault):
 def test_predictions_without_a_sum_are_read_where_they_can_be(copied):
     result = json.loads((copied / "result.json").read_text())
     assert re.fullmatch("[0-9a-f]{64}", result.pop("test_sha256"))
+    del result["sha256"]  # of the result itself
     (copied / "result.json").write_text(json.dumps(result))
     assert load(copied).test
     (copied / "test.safetensors").write_bytes(b"nonsense")
@@ -147,3 +149,23 @@ def test_predictions_of_files_name_them(tmp_path):
     table = run.predict(f"folder:{tmp_path / 'new'}")
     assert list(table) == ["file", "prediction", "p_dark", "p_light"]
     assert [Path(file).name for file in table.file] == ["a.png", "b.png"]
+
+
+def test_images_are_encoded_by_the_batch(monkeypatch):
+    images = np.random.default_rng(0).random((50, 6, 6, 1), dtype=np.float32)
+    run = train("mlp", (images, np.arange(50) % 2), hidden=(4,), **QUICK)
+    whole, encode, sizes = run.outputs(images), ImageEncoder.encode, []
+
+    def counted(self, inputs, dtype=torch.float32):
+        sizes.append(len(inputs))
+        return encode(self, inputs, dtype)
+
+    monkeypatch.setattr(ImageEncoder, "encode", counted)
+    np.testing.assert_allclose(run.outputs(images, batch_size=20), whole, rtol=1e-5, atol=1e-7)
+    assert sizes == [20, 20, 10]
+    assert run.outputs(images[:0], batch_size=20).shape == (0, 2)
+    images[43, 2, 2] = np.nan
+    with pytest.raises(DataError, match="image 43 has"):
+        run.outputs(images, batch_size=20)
+    with pytest.raises(UsageError, match="batch_size must be at least 1, not 0"):
+        run.predict(images, batch_size=0)

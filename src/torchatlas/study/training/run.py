@@ -1,7 +1,6 @@
 """A run: its folder, and what can be asked of the trained model that lies there."""
 
 import hashlib
-import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from ... import data as sources
 from ...data.spec import Dataset, Part, Spec
-from ...engine.checkpoint import Store
+from ...engine.checkpoint import Store, unseal
 from ...engine.environment import pick_device
 from ...engine.errors import AtlasError, DataError, UsageError
 from ...engine.learner import Learner
@@ -26,17 +25,17 @@ from ...engine.record import read_record
 from .build import build
 from .classical import Classical, load_classical
 from .intervals import Estimate, estimates, estimates_of
-from .recipe import Recipe, read_recipe
+from .recipe import RECIPE as RECIPE, Recipe, recipe_of
 from .scores import SCORES
 from .words import without_gone
 
-RECIPE, RECORD, RESULT, ENVIRONMENT, TEST = (
-    "run.yaml",
+RECORD, RESULT, ENVIRONMENT, TEST = (
     "record.jsonl",
     "result.json",
     "environment.json",
     "test.safetensors",
 )
+RECORDS = "records"  # where the result holds how many lines the record has
 TEST_SUM = "test_sha256"  # where the result holds the checksum of the predictions for the test part
 
 
@@ -68,8 +67,33 @@ class Run:
 
     def outputs(self, inputs: Any, batch_size: int = 256) -> np.ndarray[Any, Any]:
         """The model's outputs for raw inputs, as an array of (rows, outputs)."""
-        x = self.preparation.encode(inputs)
-        return np.concatenate([predict_tensor(self.model, part).numpy() for part in x.split(batch_size)])
+        if batch_size < 1:
+            raise UsageError(f"batch_size must be at least 1, not {batch_size}")
+        outputs, done = np.empty(0), 0
+        for x, rows in self._encoded(inputs, batch_size):
+            some = predict_tensor(self.model, x).numpy()
+            if not done:  # one block for all: small ones would keep the memory of batches in use
+                outputs = np.empty((rows, *some.shape[1:]), some.dtype)
+            outputs[done : done + len(some)] = some
+            done += len(some)
+        return outputs
+
+    def _encoded(self, inputs: Any, batch_size: int) -> Iterator[tuple[Tensor, int]]:
+        """Model inputs by the batch, each with the number of all rows.
+
+        An array of images is encoded by the batch too, for as floats it takes several times the memory.
+        """
+        encode, pictures = self.preparation.encode, self.spec.modality == "image"
+        if not (pictures and isinstance(inputs, np.ndarray)) or len(inputs) <= batch_size:
+            every = encode(inputs)
+            yield from ((x, len(every)) for x in every.split(batch_size))
+            return
+        for start in range(0, len(inputs), batch_size):
+            try:
+                x = encode(inputs[start : start + batch_size])
+            except DataError:
+                x = encode(inputs)  # raises it too, and tells the row by its place among all
+            yield x, len(inputs)
 
     def evaluate(self, data: Any) -> dict[str, Estimate]:
         """Every score of the task on labelled data, given like `train`'s, with 95 % intervals over samples.
@@ -205,7 +229,7 @@ def load(folder: str | Path, device: str = "auto") -> Run:
         raise AtlasError(
             f"{folder} is not a run: it has no {RECIPE}. A run is the folder that train --out wrote"
         )
-    recipe = read_recipe(folder / RECIPE)
+    recipe = recipe_of(folder)
     preparation = sources.Preparation.load(folder / "preparation")
     run = Run(
         recipe, load_model(folder, recipe, preparation.spec, device), preparation, preparation.spec, folder
@@ -214,13 +238,17 @@ def load(folder: str | Path, device: str = "auto") -> Run:
     run.scores = run.result.get("scores", {})
     run.test = read_test(folder, run.result)
     run.history = read_record(folder / RECORD)
+    if (lost := run.result.get(RECORDS, 0) - len(run.history)) > 0:
+        _warn(f"{folder / RECORD} has lost {lost} of its {run.result[RECORDS]} lines{_anew(folder)}")
     return run
 
 
 def read_result(folder: Path) -> dict[str, Any]:
     """A run's result; nothing where it is not finished, or (with a warning) where the file is damaged."""
     try:
-        result: dict[str, Any] = json.loads((folder / RESULT).read_text())
+        result = unseal((folder / RESULT).read_bytes())
+        if "scores" not in result:
+            raise ValueError("it has no scores")
         return result
     except FileNotFoundError:
         return {}
@@ -288,9 +316,9 @@ def evaluate(run: str | Path, data: Any) -> dict[str, Estimate]:
     return load(run).evaluate(data)
 
 
-def predict(run: str | Path, data: Any) -> pd.DataFrame:
-    """The predictions of a run's model for raw inputs."""
-    return load(run).predict(data)
+def predict(run: str | Path, data: Any, batch_size: int = 256) -> pd.DataFrame:
+    """The predictions of a run's model for raw inputs, `batch_size` rows at a time."""
+    return load(run).predict(data, batch_size)
 
 
 def sample(run: str | Path, count: int = 16, seed: int = 0) -> np.ndarray[Any, Any]:

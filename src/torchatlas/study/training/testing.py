@@ -1,7 +1,6 @@
 """The test part, touched once at the end of a run: predictions, scores, result."""
 
 import hashlib
-import json
 from typing import Any
 
 import numpy as np
@@ -9,13 +8,14 @@ from safetensors.numpy import save as to_bytes
 
 from ... import data as sources
 from ...data.spec import Part
-from ...engine.checkpoint import replace_durably, unwritable
+from ...engine.checkpoint import replace_durably, seal, unwritable
 from ...engine.errors import AtlasError
 from ...engine.learner import Learner
 from ...engine.randomness import reseed
 from ...engine.record import read_record
 from .run import (
     RECORD,
+    RECORDS,
     RESULT,
     TEST,
     TEST_SUM,
@@ -44,8 +44,8 @@ def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
             *(f.message for f in prepared.findings if f.severity == "warning"),
             *facts.pop("notes", ()),
         ],
-        **{key: value for key, value in facts.items() if key != "seconds"},
-        "clock": {"seconds": round(facts["seconds"], 3)},
+        **{key: value for key, value in facts.items() if key not in ("seconds", "clock")},
+        "clock": {"seconds": round(facts["seconds"], 3), **facts.get("clock", {})},
     }
     if run.folder is not None:
         try:
@@ -53,10 +53,11 @@ def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
                 content = to_bytes(run.test)
                 run.result[TEST_SUM] = hashlib.sha256(content).hexdigest()
                 replace_durably(run.folder / TEST, content)
-            replace_durably(run.folder / RESULT, json.dumps(run.result, indent=1).encode())
+            run.history = read_record(run.folder / RECORD)
+            run.result[RECORDS] = len(run.history)
+            replace_durably(run.folder / RESULT, seal(run.result))
         except OSError as error:
             raise AtlasError(unwritable(run.folder, error)) from error
-        run.history = read_record(run.folder / RECORD)
     if isinstance(run.model, Learner):
         run.model.eval()
     return run
