@@ -51,6 +51,7 @@ VERBS = {
     "attack": "study.inspecting.attack",
     "explain": "study.inspecting.explain",
     "prune": "study.inspecting.prune",
+    "export": "study.inspecting.export",
     "verify": "study.verify.verify",
 }
 

@@ -1,7 +1,11 @@
 import json
 
+import numpy as np
+import onnxruntime
+import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 
 def test_an_attack_is_told_with_its_picture(atlas, here, digits_run):
@@ -34,6 +38,19 @@ def test_a_pruned_run_predicts(atlas, here, digits_run):
     assert json.loads(told)["folder"] == "other"
 
 
+def test_an_exported_run_predicts_elsewhere(atlas, here, digits_run):
+    outcome = atlas("export", digits_run, "--out", "digits.onnx")
+    assert outcome.status == 0 and not outcome.err, outcome.err
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("takes pixels (n, 1, 8, 8)") and lines[-1].startswith("digits.onnx: ")
+    assert atlas("predict", digits_run, "--data", "digits", "--out", "answers.csv").status == 0
+    session = onnxruntime.InferenceSession("digits.onnx", providers=["CPUExecutionProvider"])
+    (given,) = session.run(None, {"pixels": load_digits().images[:, None].astype(np.float32)})
+    np.testing.assert_allclose(given, pd.read_csv("answers.csv").filter(regex="^p_"), rtol=1e-4, atol=1e-5)
+    told = json.loads(atlas("export", digits_run, "--to", "torch", "--out", "digits.pt2", "--json").out)
+    assert told["bytes"] == (here / "digits.pt2").stat().st_size and told["difference"] < 1e-5
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -43,6 +60,8 @@ def test_a_pruned_run_predicts(atlas, here, digits_run):
         (("explain", "--rows", "a"), "--rows wants numbers"),
         (("prune", "--set", "sparsity=1.5"), "below 1"),
         (("prune", "--set", "epochs=3"), "say --epochs"),
+        (("export", "--to", "keras"), "torch or onnx"),
+        (("export", "--to", "onnx", "--out", "model.pt2"), "ends in .onnx"),
     ],
 )
 def test_wrong_words(atlas, here, digits_run, words, told):
@@ -50,7 +69,7 @@ def test_wrong_words(atlas, here, digits_run, words, told):
     assert outcome.status == 2 and told in outcome.err, outcome.err
 
 
-@pytest.mark.parametrize("command", ["attack", "explain", "prune"])
+@pytest.mark.parametrize("command", ["attack", "explain", "prune", "export"])
 def test_a_folder_that_is_no_run(atlas, here, command):
     outcome = atlas(command, "nowhere")
     assert outcome.status == 1 and "run.yaml" in outcome.err

@@ -21,6 +21,21 @@ def test_predictions_for_a_new_file(atlas, here, pets, pets_run):
     )
 
 
+def test_the_batch_size_changes_no_prediction(atlas, pets, pets_run, digits_run):
+    pets.drop(columns=["kind", "price"]).to_csv("new.csv", index=False)
+    for run, data in ((pets_run, "new.csv"), (digits_run, "digits")):
+        tables = []
+        for size in (1, 7, 256, 5000):
+            outcome = atlas("predict", run, "--data", data, "--out", "answers.csv", "--batch-size", size)
+            assert outcome.status == 0, outcome.err
+            tables.append(pd.read_csv("answers.csv"))
+        for table in tables[1:]:
+            assert (table["prediction"] == tables[0]["prediction"]).all()
+            shares = table.filter(regex="^p_")
+            np.testing.assert_allclose(shares, tables[0][list(shares)], rtol=1e-4, atol=1e-6)
+    assert atlas("predict", digits_run, "--data", "digits", "--batch-size", 0).status == 2
+
+
 def test_columns_in_another_order_gaps_and_new_words(atlas, pets, pets_run):
     new = pets.drop(columns=["kind", "price"]).head(3)
     new.to_csv("new.csv", index=False)

@@ -24,6 +24,12 @@ from . import options as o
 @o.device
 @o.settings
 @click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time; as many as help by default.")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="A Dask scheduler, as tcp://host:8786: its workers do the runs, each with all of its threads. "
+    "They must see --out, and the files of --data, under the same paths.",
+)
 @o.out
 @click.option("--fresh", is_flag=True, help="Begin anew, in place of going on with what is there.")
 @o.as_json
@@ -34,6 +40,7 @@ def compare(
     seeds: int,
     settings: tuple[str, ...],
     jobs: int | None,
+    cluster: str | None,
     out: str | None,
     fresh: bool,
     as_json: bool,
@@ -49,6 +56,7 @@ def compare(
         "vary": parse_varied(vary),
         "seeds": seeds,
         "jobs": jobs,
+        "cluster": cluster,
         "out": out,
         "fresh": fresh,
     }

@@ -1,4 +1,4 @@
-"""`attack`, `explain`, `prune`: what fools a trained run, what it looks at, what it can do without."""
+"""`attack`, `explain`, `prune`, `export`: what fools a trained run, what it looks at, can lose, hands on."""
 
 import json
 from pathlib import Path
@@ -127,3 +127,22 @@ def prune(
         **_said(settings),
     )
     click.echo(json.dumps({"event": "result", **found.as_json()}) if as_json else found.text())
+
+
+@click.command(short_help="Write a trained model as one file, for use elsewhere.")
+@click.argument("run")
+@click.option(
+    "--to", metavar="FORMAT", help="torch (.pt2) or onnx; by default what --out ends in, else torch."
+)
+@click.option("--out", help="The file; model.pt2 or model.onnx in the run's folder by default.")
+@o.as_json
+def export(run: str, to: str | None, out: str | None, as_json: bool) -> None:
+    """Write the model of the folder RUN as one file that runs without torchatlas.
+
+    It takes raw pixels, a table's encoded features or numbers of characters, in batches of any size, and
+    gives what predict gives. The file is tried before it is kept.
+    """
+    from ..study.inspecting.export import export as write
+
+    found = write(run, to, out)
+    click.echo(json.dumps(found.as_json()) if as_json else found.text())

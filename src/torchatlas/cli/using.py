@@ -34,13 +34,16 @@ def evaluate(run: str, data: str, as_json: bool) -> None:
 @click.option(
     "--out", default="predictions.csv", show_default=True, help="The CSV to write; - for standard output."
 )
-def predict(run: str, data: str, out: str) -> None:
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Rows at a time."
+)
+def predict(run: str, data: str, out: str, batch_size: int) -> None:
     """Predict new data with the model of the folder RUN: a CSV with class names and probabilities."""
     from ..engine.checkpoint import unwritable
     from ..engine.errors import AtlasError
     from ..study.training.run import load
 
-    table = load(run).predict(data)
+    table = load(run).predict(data, batch_size)
     if out == "-":
         click.echo(table.to_csv(index=False), nl=False)
         return

@@ -1,1 +1,1 @@
-"""What can be asked of a trained run beside its scores: what fools it, what it looks at, what it can lose."""
+"""What is asked of a trained run beside its scores: what fools it, what it sees, can lose and hands on."""
