@@ -3,8 +3,11 @@
 import json
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ... import data as sources
 from ...cards.card import Card
@@ -58,12 +61,15 @@ def run_baseline(name: str, dataset: Dataset, seed: int, settings: Mapping[str, 
         labels=recipe.labels,
         context=recipe.options.get("context"),
     )
+    if name == CLASSICAL:
+        prepared = sources.held(prepared, seed)
     began = time.monotonic()
     model: Classical | Learner
     if name == CLASSICAL:
         model = fit_classical(card.name, prepared.spec, prepared.train, {}, seed)
     elif name in GUESSES.values():
-        model = fit_estimator(_guess(prepared.spec.task), prepared.spec, prepared.train)
+        blind = replace(prepared.train, x=torch.zeros(len(prepared.train), 1))  # it looks at no input
+        model = fit_estimator(_guess(prepared.spec.task), prepared.spec, blind)
     else:
         model = guess_for(prepared, recipe.options)
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,10 @@ import inspect
 import json
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from ..training.resolve import DATA_OPTIONS, card_of, resolve
 from .alone import LOCK, alone_in
 from .asked import asked_methods, asked_seeds, asked_values, check_recipes, check_words
 from .baselines import baseline_names, shared_settings
+from .bundles import run_seeds
+from .cluster import connected, run_on_cluster
 from .entries import make_entries
 from .jobs import (
     STOPPED,
@@ -54,6 +58,8 @@ def compare(
     seeds: int | Sequence[int] = 5,
     metric: str | None = None,
     jobs: int | None = None,
+    cluster: str | None = None,
+    together: bool = True,
     out: str | Path | None = None,
     fresh: bool = False,
     show: str = "auto",
@@ -64,6 +70,10 @@ def compare(
     methods: names, "module:Thing", or your own nn.Module classes. vary: option -> values; each method is run
     with each. seeds: how many (0, 1, …), or which; each redraws the split unless the data has a test part.
     settings: as for `train`; an option that only some methods have goes to those. jobs: runs at a time.
+    cluster: the address of a Dask scheduler, whose workers do the runs, each with all of its threads; they
+    must see the study's folder, and what the data's words name, under the same paths.
+    together: train the seeds of a small net together where that is measured to be faster; it rounds
+    otherwise, and without it every run is equal to `train`'s bit for bit.
     out: the study's folder; runs found there are kept (fresh=True begins anew). show: "auto" (a live table
     on a terminal, else lines), "json" or "none".
 
@@ -84,18 +94,25 @@ def compare(
     }
     folder = Path(out) if out else Path("studies") / _folder_name(entries, name, question)
     _refuse_foreign(folder)
-    with alone_in(folder):
+    with connected(cluster) as client, alone_in(folder):
         _open_study(folder, question, fresh)
-        todo = list(_jobs(entries, recipes, dataset, data, own, chosen, folder))
-        workers = workers_for(jobs, len(todo))
-        todo = [Job(**{**vars(job), "threads": threads_for(workers)}) for job in todo]
-        done = _watched(todo, workers, show)
+        source = name if isinstance(data, str) else dataset
+        todo = list(_jobs(entries, recipes, dataset, source, own, chosen, folder))
+        if client is None:
+            workers = workers_for(jobs, len(todo))
+            todo = [replace(job, threads=threads_for(workers)) for job in todo]
+            done = _watched(todo, workers, show, partial(run_seeds, workers=workers) if together else None)
+        else:
+            todo = [replace(job, fingerprint=question["data_fingerprint"]) for job in todo]
+            done = _watched(todo, 1, show, partial(run_on_cluster, client, at_once=jobs, shared=folder))
         if all(ended.error for ended in done if not ended.baseline):
             raise AtlasError(f"no run succeeded: {reasons(done)}")
         return summarize(folder, dataset, done, question, entries)
 
 
-def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
+def _watched(
+    todo: list[Job], workers: int, show: str, elsewhere: Callable[[list[Job]], Iterator[Done]] | None = None
+) -> list[Done]:
     """Run all jobs and tell of each; an interruption says how to go on."""
     done: list[Done] = []
     stopped = False
@@ -104,7 +121,7 @@ def _watched(todo: list[Job], workers: int, show: str) -> list[Done]:
             Forwarding(workers > 1 and len(missing_of(todo)) > 1) as signals,
             Show(show, [(job.entry.label, job.seed, job.folder) for job in todo]) as shown,
         ):
-            for ended in run_all(todo, workers):
+            for ended in run_all(todo, workers, elsewhere):
                 stopped = stopped or ended.error == STOPPED
                 if ended.error != STOPPED:
                     done.append(ended)
@@ -220,13 +237,12 @@ def _jobs(
     entries: list[Entry],
     recipes: list[Recipe],
     dataset: Dataset,
-    data: Any,
+    source: Any,
     own: Mapping[str, Any],
     seeds: list[int],
     folder: Path,
 ) -> Iterator[Job]:
     """Seed by seed, so that a verdict is near from early on; baselines beside the methods."""
-    source = data if isinstance(data, str) else dataset
     labels = {name for entry in entries for name in (entry.label, card_of(entry.method).name)}
     supervised = any(learns_from_target(card_of(entry.method), entry.method) for entry in entries)
     names = baseline_names(dataset, labels, recipes[0]) if supervised or dataset.task == "control" else []

@@ -1,14 +1,19 @@
 """The runs of a comparison as jobs: each in its folder, many at a time, stopped together."""
 
+import errno
 import hashlib
 import json
 import multiprocessing
+import os
+import platform
 import signal
 import threading
+import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,16 +24,17 @@ from safetensors.numpy import load as arrays_from_bytes
 
 from ... import data as sources
 from ...data.spec import Dataset
-from ...engine.checkpoint import Store
+from ...engine.checkpoint import Store, unwritable
 from ...engine.errors import AtlasError, Interrupted, UsageError
-from ..training.inputs import data_name
-from ..training.recipe import read_recipe
+from ..training.inputs import data_name, fingerprint
+from ..training.recipe import Recipe, read_recipe
 from ..training.resolve import resolve
 from ..training.run import RECIPE, RESULT, TEST, TEST_SUM
 from ..training.train import resume, run_recipe
 from .baselines import run_baseline
 
 STOPPED = "interrupted"
+LOCKS = ".locks"  # beside the runs: a run's folder is not made before its trial
 _stopped: set[str] = set()  # studies whose runs this process was asked to end
 
 
@@ -59,6 +65,7 @@ class Job:
     folder: Path
     study: str  # names this call, so that a stop does not outlive it in a worker that is used again
     threads: int | None = None
+    fingerprint: str | None = None  # of the data, where it may be another on the machine that opens it
 
 
 @dataclass(frozen=True)
@@ -126,22 +133,29 @@ def reasons(done: Sequence[Done]) -> str:
     return "; ".join(f"{', '.join(labels)}: {why}" for why, labels in alike.items())
 
 
-def run_all(jobs: list[Job], workers: int) -> Iterator[Done]:
-    """Each job as it ends; those that are finished already first."""
+def run_all(
+    jobs: list[Job], workers: int, elsewhere: Callable[[list[Job]], Iterator[Done]] | None = None
+) -> Iterator[Done]:
+    """Each job as it ends; those that are finished already first. elsewhere: runs them, not this machine."""
     missing = missing_of(jobs)
     waiting = {(job.entry.label, job.seed) for job in missing}
     for job in jobs:
         if (job.entry.label, job.seed) not in waiting:
             yield Done(job.entry.label, job.seed, job.folder, baseline=job.entry.baseline)
-    if workers == 1 or len(missing) < 2:
+    if elsewhere is None and (workers == 1 or len(missing) < 2):
         yield from map(run_job, missing)
         return
-    for ended in Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(_run_quietly)(job) for job in missing
-    ):
+    for ended in (elsewhere or partial(_in_processes, workers=workers))(missing):
         for text in ended.warnings:
             warnings.warn(text, stacklevel=2)
         yield ended
+
+
+def _in_processes(jobs: list[Job], workers: int) -> Iterator[Done]:
+    ended: Iterator[Done] = Parallel(n_jobs=workers, return_as="generator_unordered")(
+        delayed(run_quietly)(job) for job in jobs
+    )
+    return ended
 
 
 class Forwarding:
@@ -175,44 +189,106 @@ def _opened(study: str, source: str, own: tuple[tuple[str, Any], ...]) -> Datase
     return sources.open_dataset(source, **options)
 
 
-def _run_quietly(job: Job) -> Done:
+def run_quietly(job: Job, wanted: Callable[[], None] = lambda: None) -> Done:
     """A job in a worker process: its warnings are handed to the process that shows them."""
     with warnings.catch_warnings(record=True) as caught:
-        done = run_job(job)
+        done = run_job(job, wanted)
     return replace(done, warnings=tuple(dict.fromkeys(str(each.message) for each in caught)))
 
 
-def run_job(job: Job) -> Done:
-    """Train one run of a study, or go on with it; what goes wrong becomes words."""
+def run_job(job: Job, wanted: Callable[[], None] = lambda: None) -> Done:
+    """Train one run of a study, or go on with it; what goes wrong becomes words.
+
+    wanted: called time and again; what it raises, if it is no Exception, ends the run there and then.
+    """
     entry, folder = job.entry, job.folder
     if job.study in _stopped:
         return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
     try:
-        own = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in job.own.items())
-        dataset = _opened(job.study, job.data, own) if isinstance(job.data, str) else job.data
-        if entry.baseline:
-            run_baseline(entry.label, dataset, job.seed, entry.settings, folder)
-        elif (folder / RECIPE).exists():
-            _check_same(folder, job)
-            resume(folder, dataset, method=entry.method)
-        else:
-            name = data_name(job.data, dataset)
-            recipe = resolve(entry.method, name, {**entry.settings, "seed": job.seed}, own=job.own)
-            recipe = recipe.model_copy(update={"threads": recipe.threads or job.threads})
-            run_recipe(recipe, dataset, folder, method=entry.method)
+        with _alone(folder, wanted):
+            if not finished(folder, entry.baseline):  # by another worker, perhaps, that was thought dead
+                _train(job, wanted)
         return Done(entry.label, job.seed, folder, baseline=entry.baseline)
-    except Interrupted:
-        _stopped.add(job.study)
-        return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
     except Exception as error:  # one failed run must not take the others with it
-        kind = "" if isinstance(error, AtlasError) else f"{type(error).__name__}: "
-        return Done(entry.label, job.seed, folder, f"{kind}{error}", entry.baseline)
+        return failed(job, error)
 
 
-def _check_same(folder: Path, job: Job) -> None:
+def failed(job: Job, error: Exception) -> Done:
+    """What went wrong with a job, in words; after an interruption no other job of its study begins here."""
+    kind = "" if isinstance(error, AtlasError) else f"{type(error).__name__}: "
+    words = f"{kind}{error}"
+    if isinstance(error, Interrupted):
+        _stopped.add(job.study)
+        words = STOPPED
+    return Done(job.entry.label, job.seed, job.folder, words, job.entry.baseline)
+
+
+def _train(job: Job, wanted: Callable[[], None]) -> None:
+    entry, folder, listeners = job.entry, job.folder, (lambda event: wanted(),)
+    dataset = dataset_of(job)
+    if entry.baseline:
+        run_baseline(entry.label, dataset, job.seed, entry.settings, folder)
+    elif (folder / RECIPE).exists():
+        _check_same(folder, job)
+        resume(folder, dataset, method=entry.method, listeners=listeners)
+    else:
+        run_recipe(recipe_of(job, dataset), dataset, folder, method=entry.method, listeners=listeners)
+
+
+def dataset_of(job: Job) -> Dataset:
+    """A job's data. Raises AtlasError where it is other data than that of its study."""
+    own = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in job.own.items())
+    dataset: Dataset = _opened(job.study, job.data, own) if isinstance(job.data, str) else job.data
+    if job.fingerprint not in (None, fingerprint(dataset)):
+        raise AtlasError(
+            f"{job.data} is other data on {platform.node()} than where the comparison was started"
+        )
+    return dataset
+
+
+def recipe_of(job: Job, dataset: Dataset) -> Recipe:
+    """The recipe of a job; of one that goes on, that of its folder."""
+    if (job.folder / RECIPE).exists():
+        return _check_same(job.folder, job)
+    name = data_name(job.data, dataset)
+    recipe = resolve(job.entry.method, name, {**job.entry.settings, "seed": job.seed}, own=job.own)
+    return recipe.model_copy(update={"threads": recipe.threads or job.threads})
+
+
+@contextmanager
+def _alone(folder: Path, wanted: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of a run; whoever has it is waited for. The lock of a process that died is free."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    try:
+        lock = folder.parent / LOCKS / folder.name
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise AtlasError(unwritable(folder, error)) from error
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                    break  # a disk without locks
+                wanted()
+                time.sleep(0.2)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _check_same(folder: Path, job: Job) -> Recipe:
     try:
         recipe = read_recipe(folder / RECIPE)
     except UsageError as error:
         raise AtlasError(f"{error}; delete {folder} to run it anew") from error
     if recipe.seed != job.seed:
         raise AtlasError(f"{folder} holds a run of another seed; begin anew with --fresh")
+    return recipe
