@@ -222,6 +222,15 @@ def _unreadable(path: Path, error: OSError) -> AtlasError:
     return DamagedCheckpoint(f"{place} cannot be read: {error.strerror or error}")
 
 
+def foreign(path: Path | str, error: Exception) -> str:
+    """What to do where a sound state is another model's."""
+    why = " ".join(str(error).split())[:200]
+    return (
+        f"the state in {path} is sound but not of this run ({type(error).__name__}: {why}): "
+        "put the run's own checkpoints back, or remove it to go on from the one before"
+    )
+
+
 class Store:
     """A run's checkpoints, one folder a step; each whole in itself, with the best weights so far."""
 

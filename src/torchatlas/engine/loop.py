@@ -15,10 +15,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from . import guard
-from .checkpoint import Store, to_device
+from .checkpoint import Store, foreign, to_device
 from .clock import Clock
 from .distribution import ALONE, Group, load_learner, load_optimizer, whole
-from .errors import Interrupted, NotFinite
+from .errors import AtlasError, Interrupted, NotFinite
 from .gradient import Gradient, calls_often
 from .learner import Batch, Learner, Source
 from .meters import Meters
@@ -84,8 +84,7 @@ class Loop:
         self.store, self.record, self.failures = store, record, failures
         self.listeners: list[Listener] = [*([record] if record else []), *listeners]
         if not group.first:
-            self.store = self.record = self.failures = None
-            self.listeners = []
+            self.store, self.record, self.failures, self.listeners = None, None, None, []
         self.step, self.stopped = 0, ""
         self.best: dict[str, Any] = {}
         self.meters, self.clock = Meters(), Clock(plan.minutes, plan.save_every)
@@ -143,7 +142,10 @@ class Loop:
         """Set back to the newest sound checkpoint; whether there was one."""
         found = self.group.by_first(lambda: self.store.newest(self._note) if self.store else None)
         if found:
-            self.load_state(found[1])
+            try:
+                self.load_state(found[1])
+            except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+                raise AtlasError(foreign(self.store.path(found[0]) if self.store else "", error)) from error
         if self.record:
             self.record.rewind(found[1]["records"] if found else 0)
         return found is not None

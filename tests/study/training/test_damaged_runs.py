@@ -158,3 +158,13 @@ def test_what_is_no_recipe_is_told_in_a_line(tmp_path):
         with pytest.raises(AtlasError) as caught:
             read_recipe(tmp_path / "run.yaml")
         assert "run.yaml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_sound_state_of_another_model_is_told(tmp_path, whole):
+    train("mlp", "iris", out=tmp_path / "other", steps=2, hidden=7, threads=1)
+    shutil.copytree(whole, tmp_path / "mixed")
+    shutil.rmtree(tmp_path / "mixed" / "checkpoints")
+    shutil.copytree(tmp_path / "other" / "checkpoints", tmp_path / "mixed" / "checkpoints")
+    for ask in (load, resume):
+        with pytest.raises(AtlasError, match=r"sound but not of this run .*size mismatch"):
+            ask(tmp_path / "mixed")

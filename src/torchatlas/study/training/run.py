@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ... import data as sources
 from ...data.spec import Dataset, Part, Spec
-from ...engine.checkpoint import Store, unseal
+from ...engine.checkpoint import Store, foreign, unseal
 from ...engine.environment import pick_device
 from ...engine.errors import AtlasError, DataError, UsageError
 from ...engine.learner import Learner
@@ -300,8 +300,11 @@ def load_model(
     for note in notes:
         _warn(note)
     state = found[1]
-    weights = state["best"].get("learner") if state["best"] else state["average"]
-    learner.load_state_dict(weights or state["learner"])
+    try:
+        weights = state["best"].get("learner") if state["best"] else state["average"]
+        learner.load_state_dict(weights or state["learner"])
+    except (KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise AtlasError(foreign(folder / "checkpoints", error)) from error
     return learner.to(pick_device(device)).eval()
 
 

@@ -24,7 +24,7 @@ from ...engine.distribution import (
     whole,
     world_size,
 )
-from ...engine.environment import environment, pick_device, versions
+from ...engine.environment import environment, pick_device, repeatable, versions
 from ...engine.errors import AtlasError, Deserted, Interrupted, UsageError
 from ...engine.learner import Learner
 from ...engine.loop import ENDLESS, TIME_IS_UP, Loop
@@ -169,7 +169,7 @@ def run_recipe(
     """
     threads = torch.get_num_threads()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), repeatable(pick_device(recipe.device)):
             torch.set_num_threads(recipe.threads or threads)
             return _train_and_test(recipe, dataset, folder, method, listeners, smoke, going_on, group)
     finally:
