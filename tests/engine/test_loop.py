@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from torchatlas.engine.errors import Interrupted, NotFinite
-from torchatlas.engine.learner import Learner
+from torchatlas.engine.learner import Learner, batches, mean_scores
 from torchatlas.engine.loop import Loop, Plan
 from torchatlas.engine.record import read_record
 from toys import Classifier, Duel, Table, X, Y, make_loop, same_weights
@@ -301,3 +301,21 @@ def test_each_validation_meets_the_same_noise():
     other.listeners.append(lambda event: seen.append(event.values["loss"]) if event.kind == "valid" else None)
     other.run()
     assert len(set(seen)) == 2  # another seed, other noise
+
+
+class Narrow(Classifier):
+    """Has memory to score three rows at once."""
+
+    def scores(self, batch):
+        if len(batch[0]) > 3:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return super().scores(batch)
+
+
+def test_scores_that_do_not_fit_into_memory_are_computed_by_halves():
+    wide, narrow = (make_loop(kind=kind, steps=3).learner for kind in (Classifier, Narrow))
+    whole, cut = (mean_scores(learner, batches((X, Y), 16)) for learner in (wide, narrow))
+    assert cut == {"loss": pytest.approx(whole["loss"])}
+    with pytest.raises(RuntimeError, match="another fault"):
+        narrow.scores = lambda batch: (_ for _ in ()).throw(RuntimeError("another fault"))
+        mean_scores(narrow, batches((X, Y), 16))

@@ -66,9 +66,9 @@ def _run() -> NoReturn:
             _quiet()
         _fail(_told(error), 1)
     except Exception as error:
-        from ..engine.errors import AtlasError, Interrupted, UsageError
+        from ..engine.errors import AtlasError, Interrupted, UsageError, ran_out
 
-        if _too_large(error):
+        if ran_out(error):
             _fail(f"there is not enough memory for this: ask for less at a time ({_first_line(error)})", 1)
         if not isinstance(error, AtlasError):
             raise
@@ -82,11 +82,6 @@ def _note(message: Warning | str, *where: Any, **more: Any) -> None:
     """A warning as one line, without the place in our source that raised it."""
     if options.process() == 0:
         print(f"note: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
-
-
-def _too_large(error: Exception) -> bool:
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool({"MemoryError", "OutOfMemoryError"} & names) or "can't allocate memory" in str(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -33,3 +33,9 @@ class Deserted(AtlasError):
 
 class OutOfMemory(AtlasError):
     """A batch that does not fit, and cannot be cut without changing what is learned."""
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory is used up, on the CPU or a device."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool({"MemoryError", "OutOfMemoryError"} & names) or "can't allocate memory" in str(error)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .distribution import ALONE, Group, is_sharded
-from .errors import OutOfMemory, UsageError
+from .errors import OutOfMemory, UsageError, ran_out
 from .learner import Batch, Learner, Loss
 from .numerics import EXACT, Numerics
 from .randomness import reseed
@@ -197,12 +197,6 @@ def calls_often(optimizer: Optimizer) -> bool:
     """Whether `step` may call its closure when weights have moved already (L-BFGS, SAM and their like)."""
     ours = type(optimizer).__module__.startswith("torch.optim.")
     return not ours or isinstance(optimizer, torch.optim.LBFGS)
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether an error says that memory is used up."""
-    kinds = (torch.OutOfMemoryError, MemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error)
 
 
 def _piece(batch: Batch, pieces: int, number: int) -> Batch:

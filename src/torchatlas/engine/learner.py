@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .distribution import ALONE, Group, is_sharded
+from .errors import ran_out
 from .randomness import reseed
 
 if TYPE_CHECKING:
@@ -133,12 +134,24 @@ def mean_scores(
     for i, batch in enumerate(_drawn(trials, device, key)):
         mine = i % group.size == group.rank
         if mine or is_sharded(learner) or not totals:  # names are the same everywhere; FSDP computes together
-            for name, score in learner.scores(batch).items():
+            for name, score in _scores(learner, batch).items():
                 total = torch.stack([score.sum(dtype=wide), score.new_tensor(len(score), dtype=wide)])
                 totals[name] = totals.get(name, torch.zeros_like(total)) + total * mine
     learner.train()
     group.add(list(totals.values()))
     return {name: float(total[0]) / float(total[1]) for name, total in totals.items()}
+
+
+def _scores(learner: Learner, batch: Batch) -> dict[str, Tensor]:
+    """The scores of a trial; of its halves, where there is no memory for rows of a part at once."""
+    try:
+        return learner.scores(batch)
+    except (RuntimeError, MemoryError) as error:
+        cut = type(learner).trials is Learner.trials and len(batch[0]) > 1
+        if not ran_out(error) or not cut:
+            raise
+    halves = [_scores(learner, tuple(half)) for half in zip(*(tensor.tensor_split(2) for tensor in batch))]
+    return {name: torch.cat([half[name] for half in halves]) for name in halves[0]}
 
 
 def _drawn(trials: Iterable[Batch], device: torch.device, key: tuple[object, ...]) -> Iterator[Batch]:
