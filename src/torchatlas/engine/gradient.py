@@ -1,7 +1,8 @@
 """The gradient of a turn: its batch in shards and micro-batches, the same for any number of processes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -69,7 +70,9 @@ class Gradient:
         self.buffers = list(learner.buffers())
         self.turns = {player: self._turn(player) for player in learner.players}
 
-    def _turn(self, player: str) -> nn.Module:
+    def _turn(self, player: str) -> Callable[[Batch], Loss]:
+        if not (self.numerics.bfloat16 or self.numerics.compiled):
+            return partial(self.learner.loss, player)
         turn: nn.Module = Turn(self.learner, player, self.numerics)
         if self.numerics.compiled:
             turn = torch.compile(turn, dynamic=False)  # type: ignore[assignment]
@@ -95,7 +98,7 @@ class Gradient:
         A shard that is left without rows lends those of the first one and counts nothing: all processes
         compute alike.
         """
-        if self.shards == self.micro == 1:
+        if self.whole:
             yield 0, batch, 1.0
             return
         whole = self.learner.share(batch)
@@ -119,7 +122,7 @@ class Gradient:
         moved = _Moved(self.buffers, before) if self.shards > 1 else None
         found: Found | None = None
         try:
-            found = self._here(player, batch, key, moved)
+            found = self._at_once(player, batch, key) if self.whole else self._here(player, batch, key, moved)
         except (RuntimeError, MemoryError) as error:
             if not ran_out(error) or self.sharded:
                 raise
@@ -133,6 +136,19 @@ class Gradient:
         if found is not None and moved is not None:
             moved.settle()
         return found
+
+    @property
+    def whole(self) -> bool:
+        """Whether batches are not cut at all."""
+        return self.shards == self.micro == 1
+
+    def _at_once(self, player: str, batch: Batch, key: Key) -> Found:
+        """The usual case, without the bookkeeping of parts."""
+        reseed(self.device, *key, 0, "noise")
+        result = self.turns[player](batch)
+        loss, logs = result if isinstance(result, tuple) else (result, {})
+        loss.backward()
+        return Found(loss.detach(), {name: log.detach() for name, log in logs.items()})
 
     def _here(self, player: str, batch: Batch, key: Key, moved: "_Moved | None") -> Found:
         """The sum over this process's parts."""
