@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +71,7 @@ class Gradient:
 
     def _turn(self, player: str) -> Callable[[Batch], Loss]:
         if not (self.numerics.bfloat16 or self.numerics.compiled):
-            return partial(self.learner.loss, player)
+            return lambda batch: self.learner.loss(player, batch)
         turn: nn.Module = Turn(self.learner, player, self.numerics)
         if self.numerics.compiled:
             turn = torch.compile(turn, dynamic=False)  # type: ignore[assignment]
