@@ -2,9 +2,10 @@
 
 from .checks import check as check, check_split as check_split, row_hashes as row_hashes
 from .episodes import Episodes as Episodes
+from .files import Files as Files
 from .named import NAMED as NAMED
 from .preparation import Preparation as Preparation
-from .prepared import Prepared as Prepared, prepare as prepare, refuse as refuse
+from .prepared import Prepared as Prepared, held as held, prepare as prepare, refuse as refuse
 from .resident import Resident as Resident
 from .sources import open_dataset as open_dataset
 from .spec import (
@@ -16,5 +17,6 @@ from .spec import (
     Task as Task,
 )
 from .splits import Split as Split, split as split
+from .streamed import Streamed as Streamed, source_of as source_of
 from .streams import Streams as Streams
 from .targets import TargetCoder as TargetCoder

@@ -5,41 +5,23 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from ..engine.errors import DataError
+from .files import MOST_BYTES, Files
 from .formats import refuse_file_for_folder
+from .pixels import Header, Picture, read_header, read_pixels
 from .reading import Reading, listed, missing_path
 from .spec import Dataset, Finding
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 TRAINING, TEST = ("train", "training", "valid", "validation", "val"), ("test", "testing")
-GREY = ("1", "L", "LA", "La", "I")  # Pillow's modes without colour; I;16 too
 DARK = 64  # a set of 16-bit pictures none of which is brighter than a quarter uses few of the levels
-MOST_BYTES = 8 << 30
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What a file says of its image before the pixels are read."""
-
-    path: Path
-    size: tuple[int, int]  # (height, width)
-    grey: bool
-    deep: bool = False  # 16 bits per pixel
-
-
-@dataclass(frozen=True)
-class _Image:
-    """The pixels of a file, and whether some of them let the white behind them through."""
-
-    pixels: np.ndarray[Any, Any]
-    clear: bool
+FLOAT = 4  # bytes of a number that a model takes
+STREAMED = 1 << 30  # bytes of all images as numbers, from which on they stay in their files
 
 
 def open_folder(folder: Path, how: Reading) -> Dataset:
@@ -51,28 +33,29 @@ def open_folder(folder: Path, how: Reading) -> Dataset:
         raise DataError(missing_path(folder) if not folder.exists() else refuse_file_for_folder(folder))
     how.refuse_columns(str(folder), "holds images, whose class is their sub-folder", target=True)
     files, labels, test, classes, findings, notes = _find(folder, how)
-    headers = _all(_header, files)
-    sizes = Counter(h.size for h in headers if isinstance(h, _Header))
-    grey = all(h.grey for h in headers if isinstance(h, _Header))
+    headers = _all(read_header, files)
+    sizes = Counter(h.size for h in headers if isinstance(h, Header))
+    grey = all(h.grey for h in headers if isinstance(h, Header))
     if not sizes:
         raise DataError(f"none of the {len(files):,} images in {folder} can be read; first: {headers[0]}")
     size = how.size or min(sizes, key=lambda s: (-sizes[s], s))
-    _refuse_huge(len(files) * size[0] * size[1] * (1 if grey else 3), folder)
     if len(sizes) > 1 or size not in sizes:
         notes.append(_sizes_note(sizes, size))
-    images = _all(lambda h: _pixels(h, size, grey) if isinstance(h, _Header) else h, headers)
-    good = [i for i, image in enumerate(images) if isinstance(image, _Image)]
-    findings += [_broken(message, how.skip_broken) for message in images if isinstance(message, str)]
+    total = len(files) * size[0] * size[1] * (1 if grey else 3)
+    stream = FLOAT * total > STREAMED if how.stream is None else how.stream
+    if stream:
+        good, images, messages = _left_in_files(folder, headers, size, grey, how.skip_broken)
+        notes.append(_streamed_note(FLOAT * total))
+    else:
+        _refuse_huge(total, folder)
+        good, images, messages = _read(headers, size, grey, notes, findings)
     if not good:
-        raise DataError(f"none of the {len(files):,} images in {folder} can be read; first: {images[0]}")
-    clear = sum(images[i].clear for i in good)
-    if clear:
-        notes.append(f"{_images_are(clear)} transparent in parts: white is put behind")
-    findings += _dark([images[i] for i in good if headers[i].deep])
+        raise DataError(f"none of the {len(files):,} images in {folder} can be read; first: {messages[0]}")
+    findings += [_broken(message, how.skip_broken) for message in messages]
     return Dataset(
         folder.name or str(folder.resolve().name),
         "image",
-        np.stack([images[i].pixels for i in good]),
+        cast(np.ndarray[Any, Any], images),
         None if labels is None else np.array([labels[i] for i in good]),
         "none" if labels is None else "classification",
         classes=classes,
@@ -81,6 +64,37 @@ def open_folder(folder: Path, how: Reading) -> Dataset:
         notes=notes,
         findings=findings,
     )
+
+
+def _read(
+    headers: list[Header | str], size: tuple[int, int], grey: bool, notes: list[str], findings: list[Finding]
+) -> tuple[list[int], Any, list[str]]:
+    """Which images can be read, their pixels, and what is wrong with the others."""
+    read = _all(lambda h: read_pixels(h.path, size, grey, h.deep) if isinstance(h, Header) else h, headers)
+    good = [i for i, image in enumerate(read) if isinstance(image, Picture)]
+    messages = [message for message in read if isinstance(message, str)]
+    if not good:
+        return good, None, messages
+    clear = sum(read[i].clear for i in good)
+    if clear:
+        notes.append(f"{_images_are(clear)} transparent in parts: white is put behind")
+    findings += _dark([image for image, h in zip(read, headers, strict=True) if _is_deep(image, h)])
+    return good, np.stack([read[i].pixels for i in good]), messages
+
+
+def _left_in_files(
+    folder: Path, headers: list[Header | str], size: tuple[int, int], grey: bool, skip_broken: bool
+) -> tuple[list[int], Files, list[str]]:
+    """The same of images that stay in their files; what only their pixels tell is looked for if asked."""
+    good = [i for i, header in enumerate(headers) if isinstance(header, Header)]
+    messages = [header for header in headers if isinstance(header, str)]
+    files = Files.of(folder, [header for header in headers if isinstance(header, Header)], size, grey)
+    if skip_broken:
+        wrong = files.broken()
+        messages += wrong.values()
+        kept = [row for row in range(len(good)) if row not in wrong]
+        good, files = [good[row] for row in kept], files.at(kept)
+    return good, files, messages
 
 
 def is_image(path: Path) -> bool:
@@ -192,49 +206,11 @@ def _all(do: Any, things: Iterable[Any]) -> list[Any]:
         return list(pool.map(do, things))
 
 
-def _header(path: Path) -> _Header | str:
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            if image.getexif().get(0x0112, 1) >= 5:  # the camera was held upright
-                width, height = height, width
-            deep = image.mode.startswith("I")
-            return _Header(path, (height, width), deep or image.mode in GREY, deep)
-    except Exception as error:  # Pillow's plugins raise nearly every kind on damaged bytes
-        return _message(path, error)
+def _is_deep(image: Picture | str, header: Header | str) -> bool:
+    return isinstance(image, Picture) and isinstance(header, Header) and header.deep
 
 
-def _pixels(header: _Header, size: tuple[int, int], grey: bool) -> _Image | str:
-    try:
-        with Image.open(header.path) as file:
-            image = ImageOps.exif_transpose(file)
-            if header.deep:
-                image = _sixteen_bit(image)
-            image, clear = _on_white(image)
-            image = image.convert("L" if grey else "RGB")
-            if image.size != size[::-1]:
-                image = image.resize(size[::-1], Image.Resampling.BILINEAR)
-            return _Image(np.asarray(image, dtype=np.uint8).reshape(*size, -1), clear)
-    except Exception as error:
-        return _message(header.path, error)
-
-
-def _sixteen_bit(image: Image.Image) -> Image.Image:
-    """0..65535 as 0..255, whatever the picture shows: a dark one stays dark."""
-    values = np.asarray(image).astype(np.float64)
-    return Image.fromarray((values / 257).round().clip(0, 255).astype(np.uint8))
-
-
-def _on_white(image: Image.Image) -> tuple[Image.Image, bool]:
-    """The picture as a viewer shows it on white, without the colours that transparency hides."""
-    if not image.has_transparency_data:
-        return image, False
-    image = image.convert("RGBA")
-    lowest, _ = image.getchannel("A").getextrema()
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image), lowest < 255  # type: ignore[operator]
-
-
-def _dark(images: list[_Image]) -> list[Finding]:
+def _dark(images: list[Picture]) -> list[Finding]:
     """A warning of 16-bit pictures that leave most of the range unused."""
     brightest = max((int(image.pixels.max(initial=0)) for image in images), default=DARK)
     if brightest >= DARK:
@@ -249,15 +225,6 @@ def _images_are(count: int) -> str:
     return "1 image is" if count == 1 else f"{count:,} images are"
 
 
-def _message(path: Path, error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return f"cannot read the image {path}: no permission"
-    if path.exists() and path.stat().st_size == 0:
-        return f"cannot read the image {path}: the file is empty"
-    why = "it is no image" if "cannot identify" in str(error) else str(error) or type(error).__name__
-    return f"cannot read the image {path}: {why}"
-
-
 def _broken(message: str, skipped: bool) -> Finding:
     if skipped:
         return Finding("warning", f"{message}; it is left out")
@@ -270,9 +237,20 @@ def _sizes_note(sizes: Counter[tuple[int, int]], size: tuple[int, int]) -> str:
     return f"{others:,} of {total:,} images have another size and are resized to {size[0]}x{size[1]}"
 
 
+def _streamed_note(total: int) -> str:
+    return (
+        f"the images stay in their files, as they would take {_memory(total)}: each is decoded when it is "
+        "needed, and copies and images of one colour are not looked for"
+    )
+
+
+def _memory(total: int) -> str:
+    return f"{total / 2**30:.1f} GiB of memory" if total >= 1 << 27 else f"{total / 2**20:.1f} MiB of memory"
+
+
 def _refuse_huge(total: int, folder: Path) -> None:
     if total > MOST_BYTES:
         raise DataError(
-            f"the images in {folder} would take {total / 2**30:.0f} GiB of memory; "
-            "read them smaller with size=(height, width), such as size=(224, 224)"
+            f"the images in {folder} would take {total / 2**30:.0f} GiB of memory; leave out stream=False, "
+            "or read them smaller with size=(height, width), such as size=(224, 224)"
         )

@@ -9,9 +9,11 @@ import pandas as pd
 import torch
 
 from ..engine.errors import DataError, UsageError
+from ..engine.randomness import key_seed
 from .checks import check, check_split
 from .experience import ObservationEncoder, make
 from .experience.environments import names_of
+from .files import Encoded, Files, taken
 from .preparation import Preparation
 from .preprocessing import ImageEncoder, TableEncoder
 from .reading import did_you_mean, listed
@@ -21,6 +23,8 @@ from .targets import TargetCoder
 from .text import TextEncoder
 
 SCALINGS = ("standard", "unit", "symmetric")
+FITTED = 2048  # images that stay in files, of which the brightness is measured
+HELD = 1 << 30  # bytes of such images that a method gets which learns from all at once
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,8 @@ def prepare(
     findings = refuse(dataset)
     parts = draw_split(dataset, seed=seed, test=test, valid=valid, way=split, fold=fold)
     notes = [*dataset.notes, *parts.notes]
-    encoder = _fitted(dataset, parts.train, scaling, input_size, wanted_by)
-    notes += _encoder_notes(dataset, encoder, wanted_by)
+    encoder = _fitted(dataset, _fitting(dataset, parts.train, seed), scaling, input_size, wanted_by)
+    notes += _encoder_notes(dataset, encoder, wanted_by, len(parts.train))
     coder = TargetCoder.fit(dataset, parts.train)
     make = _Maker(dataset, encoder, coder, dtype)
     shown = parts.train if labels is None else balanced_rows(dataset, parts.train, labels, seed)
@@ -142,6 +146,42 @@ def _label_notes(shown: int, parts: Split) -> list[str]:
     ]
 
 
+def _fitting(dataset: Dataset, rows: np.ndarray[Any, Any], seed: int) -> np.ndarray[Any, Any]:
+    """The rows that an encoder is fitted on: all, or a sample of images that stay in their files."""
+    return drawn(rows, FITTED, seed, "fit") if isinstance(dataset.inputs, Files) else rows
+
+
+def drawn(rows: np.ndarray[Any, Any], count: int, *key: object) -> np.ndarray[Any, Any]:
+    """Some of the rows in order, by a key; all where there are no more."""
+    chosen = np.random.default_rng(key_seed(*key)).permutation(len(rows))[:count]
+    return rows[np.sort(chosen)]
+
+
+def held(prepared: Prepared, seed: int) -> Prepared:
+    """For methods that learn from all rows at once: training images that stay in files are read.
+
+    Where they are too many for memory, it is a sample of them by the seed, and a note says so.
+    """
+    notes = [*prepared.notes]
+
+    def read(part: Part | None) -> Part | None:
+        if part is None or not isinstance(part.x, Encoded):
+            return part
+        count = max(1, HELD // part.x.nbytes_of(1))
+        rows = drawn(np.arange(len(part)), count, seed, "held")
+        if len(rows) < len(part):
+            notes.append(
+                f"the method learns from {count:,} of {len(part):,} training images: no more fit into memory"
+            )
+        others = (None if t is None else t[torch.from_numpy(rows)] for t in (part.y, part.weight))
+        y, weight = others
+        return Part(part.x[rows], y, part.rows[rows], weight)
+
+    train, unlabelled = read(prepared.train), read(prepared.unlabelled)
+    assert train is not None
+    return replace(prepared, train=train, unlabelled=unlabelled, notes=notes)
+
+
 def _fitted(
     dataset: Dataset, rows: np.ndarray[Any, Any], scaling: str, input_size: Any, wanted_by: str
 ) -> TableEncoder | ImageEncoder:
@@ -154,11 +194,16 @@ def _fitted(
     return TableEncoder.fit(dataset, rows, scaling)
 
 
-def _encoder_notes(dataset: Dataset, encoder: TableEncoder | ImageEncoder, wanted_by: str) -> list[str]:
+def _encoder_notes(
+    dataset: Dataset, encoder: TableEncoder | ImageEncoder, wanted_by: str, rows: int
+) -> list[str]:
     """What the reader of a report must know of the inputs' way into the model."""
     if isinstance(encoder, ImageEncoder):
         sizes = f"from {_by(encoder.raw)} to {_by(encoder.size)}"
-        return [f"images resized {sizes}, as {wanted_by} wants"] if encoder.size != encoder.raw else []
+        notes = [f"images resized {sizes}, as {wanted_by} wants"] if encoder.size != encoder.raw else []
+        if isinstance(dataset.inputs, Files) and encoder.scaling == "standard" and rows > FITTED:
+            notes.append(f"brightness is scaled by {FITTED:,} of {rows:,} training images")
+        return notes
     used = {column.name for column in encoder.columns}
     gone = [str(name) for name in pd.DataFrame(dataset.inputs) if name not in used]
     return [f"columns left out, as they are empty, constant or name the rows: {listed(gone)}"] if gone else []
@@ -184,7 +229,7 @@ class _Maker:
     def part(self, rows: np.ndarray[Any, Any]) -> Part:
         target, weight = self.dataset.target, self.dataset.weight
         if self.table is None:
-            x = self.encoder.encode(self.dataset.inputs[rows], self.dtype)
+            x = self.encoder.encode(taken(self.dataset.inputs, rows), self.dtype)
         else:
             x = self.table[rows]
         y = None

@@ -22,6 +22,7 @@ class Reading:
     drop: Sequence[str] = ()
     skip_broken: bool = False  # images: leave unreadable files out instead of refusing the folder
     size: tuple[int, int] | None = None  # images: (height, width) to resize to while reading
+    stream: bool | None = None  # images: whether they stay in their files; None where they are too many
     separator: str | None = None
     encoding: str | None = None
     missing: Sequence[str] = ()  # further words that mean "no value"; with "" those said are the only ones

@@ -48,6 +48,7 @@ def open_dataset(
     drop: Sequence[str] = (),
     skip_broken: bool = False,
     size: int | tuple[int, int] | None = None,
+    stream: bool | None = None,
     separator: str | None = None,
     encoding: str | None = None,
     missing: Sequence[str] = (),
@@ -60,6 +61,8 @@ def open_dataset(
     classification, regression, multilabel or none where the target alone does not; `group` and `time` name
     columns that order the splits; `drop` names columns to leave out. `missing` holds words that mean "no
     value" beside those that pandas knows (NA, None, null …); with "" among them they are the only ones.
+    `stream` says whether the images of a folder stay in their files and are decoded as they are needed;
+    without it they do where they would take more than 1 GiB of memory.
     """
     refuse_unknown(task)
     drop = [drop] if isinstance(drop, str) else [str(name) for name in drop]
@@ -69,7 +72,9 @@ def open_dataset(
     size = (size, size) if isinstance(size, int) else size
     if size is not None and (len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size)):
         raise UsageError(f"size={size!r} must be a height and a width in pixels, such as (224, 224)")
-    how = Reading(target, task, group, time, drop, skip_broken, size, separator, encoding, missing)
+    if stream not in (None, True, False):
+        raise UsageError(f"stream={stream!r} must be True or False")
+    how = Reading(target, task, group, time, drop, skip_broken, size, stream, separator, encoding, missing)
     if isinstance(source, Dataset):
         return _again(source, how)
     if isinstance(source, str | os.PathLike):

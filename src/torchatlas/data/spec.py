@@ -51,8 +51,9 @@ class Dataset:
     """Raw data, as it was read: nothing is fitted, scaled or split.
 
     `inputs`: a DataFrame (tables); an array (n, height, width, channels) (images: uint8, or floats up to
-    `maximum`), (n,) character numbers (text) or (n,) seeds of episodes (environments). `target`: (n,) or
-    (n, k) values as read (names, numbers); None where there is no target. `test`: row numbers of an official
+    `maximum`; too many for memory, they are `files.Files`, which answer as an array where rows are taken),
+    (n,) character numbers (text) or (n,) seeds of episodes (environments). `target`: (n,) or (n, k) values as
+    read (names, numbers); None where there is no target. `test`: row numbers of an official
     test part, empty where there is none.
     """
 
@@ -86,7 +87,11 @@ class Dataset:
 
 @dataclass
 class Part:
-    """One part of prepared data: tensors on one device, and the raw rows they came from."""
+    """One part of prepared data: tensors on one device, and the raw rows they came from.
+
+    Images that are too many for memory stay in their files: `x` is then a `files.Encoded`, which answers as a
+    tensor where rows are taken.
+    """
 
     x: Tensor  # (n, *spec.shape): floats; text: numbers of characters; environments: seeds of episodes, (n,)
     y: Tensor | None  # (n,) long, (n, k) float (regression, standardised; multilabel, 0 or 1); text: as x

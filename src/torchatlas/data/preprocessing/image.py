@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ...engine.errors import DataError
+from ..files import Files, encoded, taken
 from ..spec import BYTE, Dataset
 
 CHUNK = 2048
@@ -35,7 +36,7 @@ class ImageEncoder:
         cls, dataset: Dataset, rows: np.ndarray[Any, Any], size: tuple[int, int] | None, scaling: str
     ) -> Self:
         """Learn the scaling from the training rows."""
-        images = np.asarray(dataset.inputs)
+        images = dataset.inputs if isinstance(dataset.inputs, Files) else np.asarray(dataset.inputs)
         raw, channels = (images.shape[1], images.shape[2]), images.shape[3]
         mean, scale = {"unit": (0.0, 1.0), "symmetric": (0.5, 0.5)}.get(scaling, (0.0, 1.0))
         plain = cls(
@@ -43,7 +44,7 @@ class ImageEncoder:
         )
         if scaling != "standard":
             return plain
-        means, scales = _moments(plain.encode(images[rows]))
+        means, scales = _moments(plain.encode(taken(images, rows)))
         return cls(plain.size, raw, channels, dataset.maximum, scaling, means, scales)
 
     @property
@@ -58,7 +59,12 @@ class ImageEncoder:
         return int(self.maximum) + 1 if whole else BYTE
 
     def encode(self, inputs: Any, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Raw images -> model inputs; grey ones are repeated where the model wants colours."""
+        """Raw images -> model inputs; grey ones are repeated where the model wants colours.
+
+        Those of files stay there until rows are taken.
+        """
+        if isinstance(inputs, Files):
+            return encoded(inputs, self, dtype)
         images = self._checked(inputs)
         maximum = 255.0 if images.dtype == np.uint8 and self.maximum < 16 else self.maximum
         out = torch.empty((len(images), *self.shape), dtype=dtype)

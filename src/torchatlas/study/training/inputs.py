@@ -10,6 +10,7 @@ import pandas as pd
 
 from ... import data as sources
 from ...cards.card import Card
+from ...data.files import Files
 from ...data.spec import Dataset, Part
 from ...engine.errors import AtlasError
 from .build import is_classical, wanted_context, wanted_scaling, wanted_size
@@ -52,6 +53,8 @@ def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) ->
         context=wanted_context(card, recipe.options, method) if dataset.modality == "text" else None,
         wanted_by=recipe.method,
     )
+    if classical:
+        prepared = sources.held(prepared, recipe.seed)
     prepared.notes.extend(_teacher_note(recipe, dataset))
     if recipe.data_fingerprint not in (None, fingerprint(dataset)):
         raise AtlasError(
@@ -74,7 +77,11 @@ def _teacher_note(recipe: Recipe, dataset: Dataset) -> list[str]:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """A short hash of the raw data and of what orders its split: what a run goes on with must be the same."""
+    """A short hash of the raw data and of what orders its split: what a run goes on with must be the same.
+
+    Of images that stay in their files, it is made of the names of the files below the folder and their sizes
+    in bytes, in place of the pixels (`Files.told`).
+    """
     digest = hashlib.blake2b(digest_size=8)
     parts = (dataset.inputs, dataset.target, dataset.group, dataset.time, dataset.weight, dataset.test)
     for values in parts:
@@ -82,6 +89,8 @@ def fingerprint(dataset: Dataset) -> str:
             names = list(values.columns) if isinstance(values, pd.DataFrame) else [values.name]
             digest.update(repr(names).encode())
             digest.update(pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes())
+        elif isinstance(values, Files):
+            digest.update(values.told())
         elif values is not None:
             array = np.ascontiguousarray(values)
             digest.update(f"{array.shape} {array.dtype}".encode())
