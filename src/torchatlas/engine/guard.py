@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from .checkpoint import read_state, replace_durably, write_state
 from .errors import AtlasError
@@ -60,8 +61,10 @@ class Finding(Exception):
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors that can be looked at; within `torch.func`'s transforms (MAML's tasks) none can."""
     if isinstance(value, Tensor):
-        yield value
+        if not is_functorch_wrapped_tensor(value):
+            yield value
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _tensors(item)
