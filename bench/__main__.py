@@ -1,14 +1,24 @@
-"""`make bench`: every measurement, one line each. `python -m bench mutations`: does the proof prove?"""
+"""`make bench`: the loop and its checkpoints, one line each. `python -m bench NAME`: another measurement."""
 
 import platform
 import sys
+from importlib import import_module
 
 import torch
 
-from bench import loop, mutations
+from bench import loop
 
-if sys.argv[1:2] == ["mutations"]:
-    sys.exit(mutations.main(sys.argv[2:]))
+OTHERS = {
+    "mutations": "does the proof prove?",
+    "numerics": "the grid of numerics, what auto chose, and the quality of it",
+    "together": "many seeds at once against one after another",
+    "input": "an image folder of 100,000 files: does the step wait?",
+}
+
+if sys.argv[1:2] and sys.argv[1] in OTHERS:
+    sys.exit(import_module(f"bench.{sys.argv[1]}").main(sys.argv[2:]))
+if sys.argv[1:]:
+    sys.exit("python -m bench, or: " + "; ".join(f"python -m bench {k} ({v})" for k, v in OTHERS.items()))
 print(f"torch {torch.__version__}, {platform.machine()}, {torch.get_num_threads()} threads")
 for ratio in loop.measure():
     print(ratio)
