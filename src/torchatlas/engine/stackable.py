@@ -41,7 +41,7 @@ def refusal(loop: Loop) -> str:
         return "its budget is time"
     if plan.micro > 1 or plan.shards > 1 or loop.group.size > 1:
         return "its batches are cut"
-    if loop.gradient.numerics != EXACT:
+    if replace(loop.gradient.numerics, threads=None, fused=None) != EXACT:
         return f"its numerics are {loop.gradient.numerics}"
     if loop.source.draws or loop.source.state_dict() or kind.source is not Learner.source:
         return "its batches are no function of the step alone"
