@@ -30,6 +30,7 @@ from . import options as o
     help="A Dask scheduler, as tcp://host:8786: its workers do the runs, each with all of its threads. "
     "They must see --out, and the files of --data, under the same paths.",
 )
+@click.option("--apart", is_flag=True, help="Train no seeds together: each run is train's, bit for bit.")
 @o.out
 @click.option("--fresh", is_flag=True, help="Begin anew, in place of going on with what is there.")
 @o.as_json
@@ -41,6 +42,7 @@ def compare(
     settings: tuple[str, ...],
     jobs: int | None,
     cluster: str | None,
+    apart: bool,
     out: str | None,
     fresh: bool,
     as_json: bool,
@@ -57,6 +59,7 @@ def compare(
         "seeds": seeds,
         "jobs": jobs,
         "cluster": cluster,
+        "together": not apart,
         "out": out,
         "fresh": fresh,
     }

@@ -200,3 +200,9 @@ def test_warnings_of_runs_reach_the_caller(tmp_path, jobs):
         compare(Warner, "iris", out=tmp_path / "s", **(QUICK | {"jobs": jobs}))
     if jobs == 2:  # from a worker process, by way of this one
         assert any(each.filename.endswith("compare.py") for each in caught)
+
+
+def test_under_torchrun_it_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="without torchrun"):
+        compare("mlp")

@@ -18,6 +18,7 @@ from ... import data as sources
 from ...cards.reader import get
 from ...data.spec import Dataset
 from ...engine.checkpoint import replace_durably, unwritable
+from ...engine.distribution import world_size
 from ...engine.environment import versions
 from ...engine.errors import AtlasError, Interrupted, UsageError
 from ..training.build import learns_from_target
@@ -80,6 +81,8 @@ def compare(
     Returns a Comparison: `.table`, `.verdict`, `.sentence`, `.figures`, `.report`. A run that fails is
     reported and the others go on. Raises AtlasError for wrong words and where no run succeeds.
     """
+    if world_size() > 1:
+        raise UsageError("compare starts its own processes: run it without torchrun (--jobs, --cluster)")
     methods, varied, chosen = asked_methods(methods), asked_values(vary), asked_seeds(seeds)
     check_words(settings, varied, jobs, show)
     own = {key: settings.pop(key) for key in DATA_OPTIONS if settings.get(key) is not None}
