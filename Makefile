@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check verify parity new bench soak clean
+.PHONY: help demo test check verify parity new bench bench-peers soak clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,6 +13,7 @@ DATA ?= digits
 SEEDS ?= 5
 WORKERS ?= 2
 TESTS ?=
+WORDS ?=
 
 define NEEDS_PYTHON
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -25,7 +26,7 @@ export TORCHATLAS_DATA ?= $(abspath ../shared/data)
 endif
 
 help: ## say what each target does
-	@sed -n 's/^\([a-z]*\):.*## /  make \1: /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
 
 demo: $(VENV)/.ready ## compare three networks on real digits and write the report
 	$(BIN)/torchatlas compare $(METHODS) --data $(DATA) --seeds $(SEEDS)
@@ -54,11 +55,15 @@ new: ## write a page and its test: make new NAME=squareplus FAMILY=nn/activation
 bench: $(VENV)/.ready-test ## measure the loop beside hand-written code
 	$(BIN)/python -m bench
 
+bench-peers: ## measure beside other libraries, in an environment of their own (WORDS="--only mlp --pairs 3")
+	@$(MAKE) --no-print-directory VENV=.peers .peers/.ready-peers
+	.peers/bin/python -m bench.peers $(WORDS)
+
 soak: $(VENV)/.ready-test ## kill runs at random moments and compare with runs that nobody touched
 	OMP_NUM_THREADS=1 $(BIN)/python tools/soak.py
 
 clean: ## remove the environments and the caches, never runs or studies
-	rm -rf $(VENV) .parity build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .parity .peers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Debian's Python may come without ensurepip; its pip can then furnish the environment from outside.
 $(BIN)/python:
@@ -82,4 +87,10 @@ $(VENV)/.ready-test: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.ready-parity: pyproject.toml constraints.txt parity/requirements-peers.txt | $(BIN)/python
 	@echo "Installing torchatlas beside other libraries into $(VENV) (some minutes the first time) ..."
 	@$(PIP) --no-compile -e . -r parity/requirements-peers.txt
+	@touch $@
+
+# For VENV=.peers alone, likewise: what `make bench-peers` measures beside.
+$(VENV)/.ready-peers: pyproject.toml constraints.txt bench/requirements-peers.txt | $(BIN)/python
+	@echo "Installing torchatlas and the libraries beside it into $(VENV) (some minutes the first time) ..."
+	@$(PIP) -e . -r bench/requirements-peers.txt
 	@touch $@

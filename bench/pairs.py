@@ -23,10 +23,11 @@ class Ratio:
         return f"{self.name}: ratio {median(self.ratios):.3f} ({spread}; {times})"
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that one call takes; the collector waits until it is over."""
+def timed(work: Callable[[], object], collecting: bool = False) -> float:
+    """Seconds that one call takes; the collector waits for its end, unless it is `collecting`."""
     gc.collect()
-    gc.disable()
+    if not collecting:
+        gc.disable()
     start = time.perf_counter()
     work()
     seconds = time.perf_counter() - start
@@ -34,11 +35,28 @@ def timed(work: Callable[[], object]) -> float:
     return seconds
 
 
-def pairs(name: str, ours: Callable[[], object], theirs: Callable[[], object], count: int = 15) -> Ratio:
-    """Time both `count` times in alternation, after one warm-up each; who goes first alternates too."""
-    ours(), theirs()
-    mine, other = [], []
-    for k in range(count):
-        for work, times in ((ours, mine), (theirs, other)) if k % 2 else ((theirs, other), (ours, mine)):
-            times.append(timed(work))
+def nothing() -> None:
+    """What is done before a time where nothing need be."""
+
+
+def pairs(
+    name: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    count: int = 15,
+    fresh: tuple[Callable[[], object], Callable[[], object]] = (nothing, nothing),
+    collecting: bool = False,
+) -> Ratio:
+    """Time both `count` times in alternation, after one warm-up each; who goes first alternates too.
+
+    fresh: what makes ours and theirs ready for each time, outside of it. collecting: see `timed`.
+    """
+    mine: list[float] = []
+    other: list[float] = []
+    sides = [(ours, fresh[0], mine), (theirs, fresh[1], other)]
+    for k in range(count + 1):  # the first one warms up
+        for work, ready, times in sides if k % 2 else sides[::-1]:
+            ready()
+            times.append(timed(work, collecting))
+    del mine[0], other[0]
     return Ratio(name, tuple(a / b for a, b in zip(mine, other)), median(mine), median(other))

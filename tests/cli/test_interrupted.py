@@ -204,7 +204,14 @@ def locked(monkeypatch):
 
 
 @pytest.mark.parametrize("place", ["", "private/"])
-def test_no_permission_to_write(atlas, locked, unprivileged, place):
+def test_no_permission_to_write(atlas, locked, unprivileged, place, tmp_path):
+    for words in (
+        ("train", "mlp"),
+        ("compare", "mlp", "--seeds", 1, "--jobs", 1),
+    ):  # else modules are missing
+        atlas(
+            *words, "--data", "iris", "--steps", 1, "--out", tmp_path / words[0]
+        )  # that root alone may read
     with unprivileged():
         outcome = atlas("train", "mlp", "--steps", 1, "--out", f"{locked}/{place}run")
         study = atlas(

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from .distribution import ALONE, Group, is_sharded
 from .errors import OutOfMemory, UsageError, ran_out
 from .learner import Batch, Learner, Loss
-from .numerics import EXACT, Numerics
+from .numerics import EXACT, Numerics, compiled
 from .randomness import reseed
 
 Key = tuple[int, int, int]  # (seed, step, turn)
@@ -72,10 +72,8 @@ class Gradient:
     def _turn(self, player: str) -> Callable[[Batch], Loss]:
         if not (self.numerics.bfloat16 or self.numerics.compiled):
             return lambda batch: self.learner.loss(player, batch)
-        turn: nn.Module = Turn(self.learner, player, self.numerics)
-        if self.numerics.compiled:
-            turn = torch.compile(turn, dynamic=False)  # type: ignore[assignment]
-        return turn
+        turn = Turn(self.learner, player, self.numerics)
+        return compiled(turn) if self.numerics.compiled else turn
 
     def __call__(
         self, player: str, owned: Sequence[Tensor], batch: Batch, key: Key, before: list[Tensor]
@@ -86,7 +84,8 @@ class Gradient:
         """
         batch = self.numerics.laid(batch)
         while True:
-            found = self._in_memory(player, owned, batch, key, before)
+            with self.numerics.precise(self.device):
+                found = self._in_memory(player, owned, batch, key, before)
             if found is not None:
                 return found
             self._cut_finer(batch, key[1])

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from joblib import Parallel, delayed
 
 from ... import data as sources
 from ...engine.distribution import ALONE
@@ -35,9 +34,10 @@ from .jobs import (
     Job,
     _alone,
     _in_processes,
-    _stopped,
     dataset_of,
     failed,
+    in_workers,
+    is_stopped,
     missing_of,
     recipe_of,
     run_job,
@@ -90,9 +90,7 @@ def _in_turn(bundles: list[list[Job]], workers: int) -> Iterator[list[Done]]:
     if workers == 1:
         yield from (run_bundle(bundle) for bundle in bundles if len(bundle) > 1)
         return
-    yield from Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(_quietly)(bundle) for bundle in bundles
-    )
+    yield from in_workers(workers, _quietly, bundles)
 
 
 def _quietly(bundle: list[Job]) -> list[Done]:
@@ -115,7 +113,7 @@ class _Ready:
 
 def run_bundle(jobs: Sequence[Job]) -> list[Done]:
     """Train jobs of one method together; how each ended. None of them where they are better trained apart."""
-    if jobs[0].study in _stopped:
+    if is_stopped(jobs[0]):
         return [failed(job, Interrupted()) for job in jobs]
     with ExitStack() as held, _as_before():
         for job in jobs:

@@ -40,6 +40,7 @@ from .jobs import (
     missing_of,
     reasons,
     run_all,
+    stop_mark,
     threads_for,
     workers_for,
 )
@@ -121,7 +122,7 @@ def _watched(
     stopped = False
     try:
         with (
-            Forwarding(workers > 1 and len(missing_of(todo)) > 1) as signals,
+            Forwarding(stop_mark(todo[0]) if workers > 1 and len(missing_of(todo)) > 1 else None) as signals,
             Show(show, [(job.entry.label, job.seed, job.folder) for job in todo]) as shown,
         ):
             for ended in run_all(todo, workers, elsewhere):

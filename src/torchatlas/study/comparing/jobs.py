@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from safetensors import SafetensorError
 from safetensors.numpy import load as arrays_from_bytes
 
@@ -152,17 +152,36 @@ def run_all(
 
 
 def _in_processes(jobs: list[Job], workers: int) -> Iterator[Done]:
-    ended: Iterator[Done] = Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(run_quietly)(job) for job in jobs
-    )
-    return ended
+    return in_workers(workers, run_quietly, jobs)
+
+
+def in_workers(workers: int, work: Callable[[Any], Any], things: Iterable[Any]) -> Iterator[Any]:
+    """What some work gives for each thing, as it ends, in so many processes."""
+    with parallel_config(backend="loky", initializer=_takes_no_signals):
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered")
+        found: Iterator[Any] = pool(delayed(work)(thing) for thing in things)
+    return found
+
+
+def _takes_no_signals() -> None:
+    """A worker that waits for work and is ended would keep the others from theirs; a run has its own ways."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def stop_mark(job: Job) -> Path:
+    """The file that tells workers to begin no other run of a study."""
+    return job.folder.parent / LOCKS / f"stopped-{job.study}"
 
 
 class Forwarding:
-    """While open, SIGTERM ends a comparison as Ctrl-C does; workers first end at a checkpoint."""
+    """While open, SIGTERM ends a comparison as Ctrl-C does; workers first end at a checkpoint.
 
-    def __init__(self, to_workers: bool):
-        self.to_workers, self.asked, self._before = to_workers, False, {}  # type: bool, bool, dict[int, Any]
+    mark: what tells workers that they are to begin no other run; None where there are none.
+    """
+
+    def __init__(self, mark: Path | None):
+        self.mark, self.asked, self._before = mark, False, {}  # type: Path | None, bool, dict[int, Any]
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -173,11 +192,15 @@ class Forwarding:
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self.mark is not None:
+            self.mark.unlink(missing_ok=True)
 
     def _ask(self, number: int, frame: Any) -> None:
-        if self.asked or not self.to_workers:
+        if self.asked or self.mark is None:
             raise KeyboardInterrupt
         self.asked = True
+        self.mark.parent.mkdir(parents=True, exist_ok=True)
+        self.mark.touch()
         for child in multiprocessing.active_children():
             child.terminate()
 
@@ -202,7 +225,7 @@ def run_job(job: Job, wanted: Callable[[], None] = lambda: None) -> Done:
     wanted: called time and again; what it raises, if it is no Exception, ends the run there and then.
     """
     entry, folder = job.entry, job.folder
-    if job.study in _stopped:
+    if is_stopped(job):
         return Done(entry.label, job.seed, folder, STOPPED, entry.baseline)
     try:
         with _alone(folder, wanted):
@@ -211,6 +234,11 @@ def run_job(job: Job, wanted: Callable[[], None] = lambda: None) -> Done:
         return Done(entry.label, job.seed, folder, baseline=entry.baseline)
     except Exception as error:  # one failed run must not take the others with it
         return failed(job, error)
+
+
+def is_stopped(job: Job) -> bool:
+    """Whether the study of a job was asked to end."""
+    return job.study in _stopped or stop_mark(job).exists()
 
 
 def failed(job: Job, error: Exception) -> Done:

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,8 @@ from ...engine.environment import environment, pick_device, repeatable, versions
 from ...engine.errors import AtlasError, Deserted, Interrupted, UsageError
 from ...engine.learner import Learner
 from ...engine.loop import ENDLESS, TIME_IS_UP, Loop
-from ...engine.numerics import Numerics
-from ...engine.record import Listener
+from ...engine.numerics import EXACT, Numerics
+from ...engine.record import Event, Listener
 from .build import (
     build,
     draws_its_own,
@@ -37,6 +39,7 @@ from .build import (
     parameters_of,
     stretched,
 )
+from .choosing import choose, note_of, record_choice, told
 from .classical import fit_classical, save_classical
 from .inputs import data_name, dataset_stem, fingerprint, first_rows, prepare
 from .loops import make_loop
@@ -189,6 +192,7 @@ def _train_and_test(
     card = card_of(recipe.method if method is None else method)
     method = None if isinstance(method, str) or card.kind != "own" else method
     prepared = prepare(recipe, card, dataset, method)
+    free = recipe.threads is None
     recipe = _complete(recipe, fingerprint(dataset), group)
     if smoke:
         recipe = recipe.model_copy(update={"steps": 1, "epochs": None, "minutes": None})
@@ -200,7 +204,7 @@ def _train_and_test(
     main_score(prepared.spec, recipe.metric)  # a wrong metric fails now, not at the end
     if is_classical(card):
         return _fit(recipe, card, prepared, folder, going_on)
-    recipe, loop = make_chosen(recipe, prepared, card, folder, listeners, method, group)
+    recipe, loop = make_chosen(recipe, prepared, card, folder, listeners, method, group, free)
     if folder is not None:  # all that is wrong is wrong before a folder is written to
         group.by_first(lambda: _open_folder(folder, recipe, prepared, going_on))
     try:
@@ -307,12 +311,37 @@ def make_chosen(
     listeners: Sequence[Listener],
     method: Any,
     group: Group,
+    threads_free: bool = False,
 ) -> tuple[Recipe, Loop]:
-    """The loop with the numerics that the recipe says, or that are found best; and the recipe with them."""
-    numerics = Numerics.parse("exact" if recipe.numerics == "auto" else recipe.numerics)
-    if numerics.threads:
-        torch.set_num_threads(numerics.threads)
-    loop = make_loop(recipe, prepared, card, folder, listeners, method, group=group, numerics=numerics)
+    """The loop with the numerics that the recipe says, or that are found best; and the recipe with them.
+
+    threads_free: whether the number of threads is to be found too.
+    """
+    make = partial(make_loop, recipe, prepared, card, folder, listeners, method, group=group)
+    if recipe.numerics != "auto":
+        return recipe.model_copy(update={"chosen": None}), make(numerics=Numerics.parse(recipe.numerics))
+    begun = folder is not None and os.path.exists(folder / RECIPE)  # by a torchatlas that chose nothing
+    if recipe.chosen is None and not begun:
+        loop = make()
+        chosen, spent = group.by_first(
+            lambda: choose(loop, recipe, card, group=group, threads_free=threads_free)
+        )
+        numerics = Numerics.of(chosen["numerics"])
+        threads = numerics.threads or recipe.threads
+        recipe = recipe.model_copy(update={"chosen": chosen, "threads": threads})
+        if numerics != EXACT:
+            del loop  # its data may lie on the device
+            torch.set_num_threads(threads or torch.get_num_threads())
+            loop = make(numerics=numerics)
+        loop.clock.elapsed = spent
+        if words := told(chosen):
+            for listener in listeners if group.first else ():
+                listener(Event("note", 0, 0.0, {"message": words}))
+    else:
+        loop = make(numerics=Numerics.of((recipe.chosen or {}).get("numerics", {})))
+    if note := note_of(recipe.chosen):
+        prepared.notes.append(note)
+        loop.listeners.append(partial(record_choice, loop.record, note))
     return recipe, loop
 
 
