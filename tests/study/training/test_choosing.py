@@ -48,10 +48,16 @@ def test_real_candidates_leave_no_trace(method, long):
     words = {"labels": 100} if method == "fixmatch" else {}
     loop, recipe, card = made(method, **words)
     before, random, threads = weights(loop), torch.get_rng_state(), torch.get_num_threads()
-    chosen, spent = choose(loop, recipe, card)
+    try:
+        torch.set_num_threads(2)
+        chosen, spent = choose(loop, recipe, card, threads_free=True)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
     assert chosen["because"] == TRIED and spent > 0
+    assert "1 thread" in [row["numerics"] for row in chosen["clock"]["table"]]
     assert all(map(torch.equal, before, weights(loop)))
-    assert torch.equal(random, torch.get_rng_state()) and torch.get_num_threads() == threads
+    assert torch.equal(random, torch.get_rng_state())
     assert loop.step == 0 and not loop.meters.pending
     fresh, _, _ = made(method, **words)
     for each in (loop, fresh):
@@ -90,6 +96,13 @@ def test_each_players_loss_is_followed():
     assert {name: len(values) for name, values in rehearsal.losses.items()} == {
         f"{player}.loss": 3 for player in loop.learner.players
     }
+
+
+def test_what_is_told_beside_the_loss_is_not_followed():
+    loop, recipe, card = made("vae")
+    rehearsal = Rehearsal(choosing._copied(loop, recipe, card, loop.source, EXACT, Group()), 1)
+    rehearsal.run(1)
+    assert list(rehearsal.losses) == ["loss"] and len(rehearsal.loop.meters.pending) > 1
 
 
 def test_what_there_is_to_try(monkeypatch):
@@ -205,21 +218,22 @@ QUICK = {"steps": 12, "log_every": 4}
 
 def test_the_choice_is_written_told_and_kept(tmp_path, fixed):
     calls, events = [], []
-    fixed(Numerics(bfloat16=True, threads=1), calls)
+    fixed(Numerics(bfloat16=True, threads=3), calls)
     run = train("mlp", "digits", out=tmp_path / "a", listeners=[events.append], **QUICK)
     recipe = read_recipe(tmp_path / "a" / "run.yaml")
-    assert Numerics.of(recipe.chosen["numerics"]) == Numerics(bfloat16=True, threads=1)
-    assert recipe.numerics == "auto" and recipe.threads == 1
+    assert Numerics.of(recipe.chosen["numerics"]) == Numerics(bfloat16=True, threads=3)
+    assert recipe.numerics == "auto" and recipe.threads == 3
     assert next(event.values["message"] for event in events if event.kind == "note").startswith(
-        "numerics: bfloat16+1 thread, 2 times as fast"
+        "numerics: bfloat16+3 threads, 2 times as fast"
     )
-    note = "numerics: bfloat16+1 thread (measured on this machine)"
+    note = "numerics: bfloat16+3 threads (measured on this machine)"
     assert note in run.result["notes"]
     assert record_of(tmp_path / "a")[0] == {"kind": "note", "message": note}
     assert run.result["clock"]["seconds"] >= 1.5
     train(str(tmp_path / "a" / "run.yaml"), out=tmp_path / "b")
     resume(tmp_path / "a", steps=14)
     assert len(calls) == 1
+    assert [line["kind"] for line in record_of(tmp_path / "a")].count("note") == 1
     assert (tmp_path / "b" / "run.yaml").read_text() == recipe.write()
     assert record_of(tmp_path / "b") == record_of(tmp_path / "a")[: len(record_of(tmp_path / "b"))]
 

@@ -78,6 +78,7 @@ def test_the_fastest_wins_and_the_table_tells_why():
     }
     rows = [row.row(found.step) for row in found.rows]
     assert rows[1]["times_as_fast"] == 2.5 and rows[1]["ms"] == 40 and rows[1]["loss_differs"] == 0
+    assert [row["times_as_fast"] for row in rows] == [1.0, 2.5, 1.667, 1.111]
     assert spent(found) <= SHARE * 1000
 
 
@@ -90,12 +91,12 @@ def test_the_order_does_not_matter(order):
 @pytest.mark.parametrize(
     "loss",
     [
-        lambda step: 1.02 * falling(step),
-        lambda step: falling(step) + 0.4 * (step == 5),
+        lambda step: 1.012 * falling(step),
+        lambda step: falling(step) + 0.1 * ((step == 5) - (step == 6)),
         lambda step: falling(step) if step < 6 else math.nan,
         lambda step: math.inf,
     ],
-    ids=["all a little", "one by much", "not a number later", "infinite"],
+    ids=["all a little", "one by much and back", "not a number later", "infinite"],
 )
 def test_another_course_of_the_loss_is_out(loss):
     found = contest({EXACT: 0.1, BF16: 0.01, LAST: 0.08}, {BF16: loss})
@@ -127,6 +128,8 @@ def test_little_is_not_worth_another_rounding():
     found = contest({EXACT: 0.1, BF16: 0.1 * (1 - MARGIN / 2)})
     assert found.run(Grid([BF16])).numerics == EXACT
     assert told(found) == {"exact": "chosen", "bfloat16": "hardly faster"}
+    found = contest({EXACT: 0.1, LAST: 0.1 * (1 - MARGIN / 2)})  # as coarse, and yet another run
+    assert found.run(Grid([LAST])).numerics == EXACT
     found = contest({EXACT: 0.1, BF16: 0.049, ONE: 0.05})
     assert found.run(Grid([BF16, ONE])).numerics == ONE
 

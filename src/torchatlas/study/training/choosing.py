@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -84,7 +85,13 @@ class Again:
 
 
 def choose(
-    loop: Loop, recipe: Recipe, card: Card, *, group: Group = ALONE, threads_free: bool = False
+    loop: Loop,
+    recipe: Recipe,
+    card: Card,
+    *,
+    group: Group = ALONE,
+    threads_free: bool = False,
+    tell: Callable[[str], None] = lambda words: None,
 ) -> tuple[dict[str, Any], float]:
     """What `recipe.chosen` is to hold for a fresh loop in float32, and the seconds that it took to find out.
 
@@ -102,7 +109,7 @@ def choose(
         copied = _copied(loop, recipe, card, source, numerics, group)
         return Rehearsal(copied, numerics.threads or threads)
 
-    contest = Contest(rehearse, loop.plan.steps, seconds)
+    contest = Contest(rehearse, loop.plan.steps, seconds, tell)
     began = time.perf_counter()
     try:
         with torch.random.fork_rng([loop.device] if loop.device.type == "cuda" else []):

@@ -93,11 +93,13 @@ class Contest:
 
     `rehearse` makes the steps of a candidate; `total` and `seconds` are the run's length, whichever is less.
     All that trying costs counts against the budget, and what it does not reach is not tried, and told so.
+    `tell` is told how long it may take.
     """
 
     rehearse: Callable[[Numerics], Steps]
     total: int
     seconds: float = math.inf
+    tell: Callable[[str], None] = lambda words: None
     clock: Callable[[], float] = time.perf_counter
     exact: Candidate = field(default_factory=lambda: Candidate(EXACT, ratio=1.0, mean=0.0, step=0.0))
     rows: list[Candidate] = field(default_factory=list)
@@ -112,6 +114,10 @@ class Contest:
         self.budget = min(SHARE * self.expected, grid.most)
         if self.is_short:
             return self.exact
+        self.tell(
+            f"measuring how to compute the steps fastest, for {self.budget:.0f} s at most of about "
+            f"{self.expected / 60:.1f} min (numerics=exact leaves it out)"
+        )
         best = self.exact
         for numerics in grid.eager:
             best = self.meet(best, Candidate(numerics))

@@ -321,10 +321,15 @@ def make_chosen(
     if recipe.numerics != "auto":
         return recipe.model_copy(update={"chosen": None}), make(numerics=Numerics.parse(recipe.numerics))
     begun = folder is not None and os.path.exists(folder / RECIPE)  # by a torchatlas that chose nothing
+
+    def tell(words: str) -> None:
+        for listener in listeners if group.first else ():
+            listener(Event("note", 0, 0.0, {"message": words}))
+
     if recipe.chosen is None and not begun:
         loop = make()
         chosen, spent = group.by_first(
-            lambda: choose(loop, recipe, card, group=group, threads_free=threads_free)
+            lambda: choose(loop, recipe, card, group=group, threads_free=threads_free, tell=tell)
         )
         numerics = Numerics.of(chosen["numerics"])
         threads = numerics.threads or recipe.threads
@@ -335,8 +340,7 @@ def make_chosen(
             loop = make(numerics=numerics)
         loop.clock.elapsed = spent
         if words := told(chosen):
-            for listener in listeners if group.first else ():
-                listener(Event("note", 0, 0.0, {"message": words}))
+            tell(words)
     else:
         loop = make(numerics=Numerics.of((recipe.chosen or {}).get("numerics", {})))
     if note := note_of(recipe.chosen):
