@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from disks import fill, mounted, remount
 from torchatlas.engine.record import read_record
 
 if os.name == "nt":
@@ -101,19 +102,8 @@ def test_a_comparison_of_many_processes_stops_as_one(typed, until, here):
 @pytest.fixture
 def small_disk(here):
     """Mounts a disk of a few hundred kilobytes; a call gives it room."""
-    disk = here / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", disk]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
-def fill(disk: Path, leave: int = 0) -> Path:
-    room = os.statvfs(disk)
-    (disk / "ballast").write_bytes(bytes(max(0, room.f_bavail * room.f_frsize - leave)))
-    return disk / "ballast"
+    with mounted(here / "disk", "600k") as place:
+        yield place
 
 
 def test_a_disk_that_fills_up_while_training(atlas, here, small_disk):
@@ -123,7 +113,7 @@ def test_a_disk_that_fills_up_while_training(atlas, here, small_disk):
     run = small_disk / "run"
     kept = sorted(path.name for path in (run / "checkpoints").iterdir())
     assert kept and all(name.isdigit() for name in kept), kept
-    subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+    remount(small_disk, "size=20m")
     assert atlas("train", "--resume", "disk/run").status == 0
     assert atlas("train", *words, "--set", "hidden=128", "--out", "whole").status == 0
     assert last_state(run) == last_state(here / "whole") and record_of(run) == record_of(here / "whole")

@@ -5,13 +5,13 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 
+from disks import fill, mounted, remount
 from torchatlas.engine.checkpoint import MANIFEST, TENSORS, TREE, Store, seal, unseal
 from torchatlas.engine.errors import AtlasError
 from torchatlas.engine.record import Event, Record, read_record
@@ -200,22 +200,8 @@ def test_no_permission_is_no_damage(written, unprivileged):
 @pytest.fixture
 def disk(tmp_path):
     """A disk of 64 kilobytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
-def mount_again(disk, options):
-    subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)
-
-
-def fill(disk, leave):
-    room = os.statvfs(disk)
-    (disk / "ballast").write_bytes(bytes(max(0, room.f_bavail * room.f_frsize - leave)))
+    with mounted(tmp_path / "disk", "64k") as place:
+        yield place
 
 
 def names_below(folder):
@@ -266,7 +252,7 @@ def test_a_disk_that_may_only_be_read(disk):
     record.close()
     (store.path(3) / TREE).write_bytes(b"")
     before = names_below(disk)
-    mount_again(disk, "ro")
+    remount(disk, "ro")
     told = []
     assert store.newest(told.append, mend=False)[0] == 2 and len(told) == 1
     for write in (

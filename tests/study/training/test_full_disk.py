@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 
 import pytest
 
@@ -11,6 +10,7 @@ if os.name == "nt":
 
 from tools.soak import differences
 
+from disks import fill, mounted, remount
 from torchatlas.engine.errors import AtlasError
 from torchatlas.study.training.train import resume, train
 
@@ -34,22 +34,8 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def disk(tmp_path):
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
-def remount(disk, options):
-    subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)
-
-
-def fill(disk):
-    room = os.statvfs(disk)
-    (disk / "ballast").write_bytes(bytes(room.f_bavail * room.f_frsize))
+    with mounted(tmp_path / "disk", "4m") as place:
+        yield place
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
