@@ -153,6 +153,39 @@ def test_going_on_is_exact(words, eager_backend, tmp_path):
     assert same_weights(whole.learner, rest.learner)
 
 
+def test_each_player_and_each_shape_is_compiled_once(monkeypatch):
+    graphs = []
+
+    def counts(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    torch.compiler.reset()
+    monkeypatch.setattr(page, "BACKEND", counts)
+    trained(Duel, Numerics(compiled=True), steps=8)  # of which the seventh has a shorter batch
+    assert len(graphs) == 2 * 2
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize("logs", [False, True])
+def test_the_loss_of_a_turn_in_bfloat16_is_float32(logs):
+    class Plain(Learner):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Linear(20, 1)
+
+        def loss(self, player, batch):
+            loss = self.net(batch[0]).mean()
+            return (loss, {"as it is": loss.detach()}) if logs else loss
+
+    loop = loop_of(Plain, Numerics(bfloat16=True))
+    loop._one_step()
+    noted = loop.meters.pending
+    assert noted["loss"][0].dtype is torch.float32
+    assert not logs or noted["as it is"][0].dtype is torch.bfloat16
+    assert all(p.grad is None or p.grad.dtype is torch.float32 for p in loop.learner.parameters())
+
+
 @torch._dynamo.config.patch(recompile_limit=2, fail_on_recompile_limit_hit=True)
 def test_many_nets_of_one_process_are_all_compiled(eager_backend):
     for width in range(2, 6):

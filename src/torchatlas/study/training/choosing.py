@@ -11,7 +11,7 @@ import torch
 from torch.optim import LBFGS
 
 from ...cards.card import Card
-from ...data.resident import Resident
+from ...data.resident import Resident, Shuffled
 from ...engine.distribution import ALONE, Group
 from ...engine.learner import Batch, Learner, Source
 from ...engine.loop import Loop
@@ -166,7 +166,7 @@ def grid_of(loop: Loop, group: Group = ALONE, threads_free: bool = False) -> Gri
         for layout in layouts
     ]
     leaves = sum(not list(module.children()) for module in learner.modules())
-    rest = getattr(source, "rows", 0) % getattr(source, "batch_size", 1)
+    rest = source.rows % source.batch_size if isinstance(source, Shuffled) else 0
     return Grid(
         [numerics for numerics in eager if numerics != EXACT],
         unfused=any(o.defaults.get("fused") for o in loop.optimizers.values()),
