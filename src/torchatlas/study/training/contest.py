@@ -240,7 +240,7 @@ class Contest:
         won = min(costs, key=costs.__getitem__, default=self.exact)
         won = won if won.ratio + self._compiling(won, grid) < 1 - MARGIN else self.exact
         for each in self.rows:
-            each.told = each.told or ("slower" if each.ratio >= won.ratio else "hardly faster")
+            each.told = each.told or _told(each.ratio / won.ratio)
             each.told = each.told if each.follows or math.isnan(each.step) else "its loss differs"
         won.told = "chosen"
         return won
@@ -280,6 +280,13 @@ class Contest:
 
     def _compiling(self, each: Candidate, grid: Grid) -> float:
         return grid.shapes * each.compiling / self.expected if each.numerics.compiled else 0.0
+
+
+def _told(ratio: float) -> str:
+    """Why a candidate lost whose time was so much of the winner's."""
+    if ratio >= 1:
+        return "slower"
+    return "hardly faster" if ratio > 1 / CLOSE else "faster for a while: the machine's load changed"
 
 
 def _dear(rival: Candidate, left: float) -> str:
