@@ -1,5 +1,6 @@
 """Every moment of a write replayed: a killed process or a dead disk leaves the old state or the new one."""
 
+import hashlib
 import os
 import shutil
 import stat
@@ -178,13 +179,18 @@ def test_a_checkpoint_is_the_old_one_or_the_new_at_every_moment(tmp_path, disk, 
     assert len(states) > 50
 
 
+def unsynced(path: Path) -> dict:
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
 def test_without_its_syncs_a_checkpoint_could_be_lost(tmp_path, disk, monkeypatch):
     """The replay finds what the syncs are for: without one of them, some state is not whole or not there."""
-    whole = checkpoint.write_durably
+    whole = checkpoint.sync_file
     for faulty in ("content", "names"):
         with monkeypatch.context() as broken:
             if faulty == "content":
-                broken.setattr(checkpoint, "write_durably", lambda path, content: path.write_bytes(content))
+                broken.setattr(checkpoint, "sync_file", unsynced)
             else:
                 broken.setattr(checkpoint, "sync_folder", lambda folder: None)
             root = tmp_path / "disk" / faulty
@@ -194,7 +200,7 @@ def test_without_its_syncs_a_checkpoint_could_be_lost(tmp_path, disk, monkeypatc
             seen.look("at the end")
             states = list(seen.states)
         monkeypatch.undo()
-        assert checkpoint.write_durably is whole
+        assert checkpoint.sync_file is whole
         ends = [tree for said, tree in states if said.startswith("at the end")]
         told: list[str] = []
         found = [Store(rebuilt(t, tmp_path / "again") / faulty).newest(told.append) for t in ends]

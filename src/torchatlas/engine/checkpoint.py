@@ -4,15 +4,17 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from_bytes, save as tensors_to_bytes
+from safetensors.torch import load as tensors_from_bytes, save_file
 from torch import Tensor
 
 from .errors import AtlasError, DamagedCheckpoint
@@ -105,6 +107,15 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def sync_file(path: Path) -> dict[str, Any]:
+    """Wait until the disk has a file's content; meanwhile, its checksum and its length."""
+    with open(path, "rb+") as file, ThreadPoolExecutor(1) as beside:
+        synced = beside.submit(os.fsync, file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        synced.result()
+        return {"sha256": digest, "bytes": file.tell()}
+
+
 def replace_durably(path: Path, content: bytes) -> None:
     """Replace a file in one step: a reader sees the old content or the new, never half of it."""
     if path.exists() and not path.is_file():  # /dev/stdout and its like are written to, never replaced
@@ -149,17 +160,25 @@ def write_state(folder: Path, state: Any) -> None:
         make_folder(folder.parent)
         fresh.mkdir()
         tensors, tree = pack(state)
-        files = {TENSORS: tensors_to_bytes(tensors), TREE: json.dumps(tree).encode()}
-        sums = {name: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for name, c in files.items()}
-        files[MANIFEST] = seal({"format": FORMAT, "files": sums})
-        for name, content in files.items():
-            write_durably(fresh / name, content)
+        _write_tensors(fresh / TENSORS, tensors)
+        (fresh / TREE).write_bytes(json.dumps(tree).encode())
+        sums = {name: sync_file(fresh / name) for name in (TENSORS, TREE)}
+        write_durably(fresh / MANIFEST, seal({"format": FORMAT, "files": sums}))
         sync_folder(fresh)
         fresh.rename(folder)
         sync_folder(folder.parent)
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise AtlasError(unwritable(folder, error)) from error
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Straight from where the tensors lie. Raises OSError, as Python's own files do."""
+    try:
+        save_file(dict(tensors), path)
+    except SafetensorError as error:  # it has the system's number of the error in its words alone
+        code = re.search(r"code: (\d+)", str(error))
+        raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
 
 
 def unwritable(path: Path, error: OSError) -> str:

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from .distribution import ALONE, Group, is_sharded
 from .errors import OutOfMemory, UsageError, ran_out
+from .graph import Graph, fits
 from .learner import Batch, Learner, Loss
 from .numerics import EXACT, Numerics, compiled
 from .randomness import reseed
@@ -68,6 +69,7 @@ class Gradient:
         self.device = next((p.device for p in learner.parameters()), torch.device("cpu"))
         self.buffers = list(learner.buffers())
         self.turns = {player: self._turn(player) for player in learner.players}
+        self.graphs: dict[str, Graph | None] = {}  # of compiled turns; None where a turn does not fit into one
 
     def _turn(self, player: str) -> Callable[[Batch], Loss]:
         if not (self.numerics.bfloat16 or self.numerics.compiled):
@@ -142,11 +144,31 @@ class Gradient:
 
     def _at_once(self, player: str, batch: Batch, key: Key) -> Found:
         """The usual case, without the bookkeeping of parts."""
+        if self.numerics.compiled and (graph := self._graph(player, batch, key)):
+            reseed(self.device, *key, 0, "noise")
+            return Found(*graph(batch))
         reseed(self.device, *key, 0, "noise")
         result = self.turns[player](batch)
         loss, logs = result if isinstance(result, tuple) else (result, {})
         loss.backward()
         return Found(loss.detach(), {name: log.detach() for name, log in logs.items()})
+
+    def _graph(self, player: str, batch: Batch, key: Key) -> Graph | None:
+        """The graph of a player's turn, compiled when it is first asked for; None where there can be none."""
+        if player not in self.graphs:
+            owned = self.learner.owned(player)
+            reseed(self.device, *key, 0, "noise")
+            graph = None
+            if fits(lambda: self.learner.loss(player, batch), owned, self.buffers):
+                graph = Graph(Turn(self.learner, player, self.numerics), owned)
+                try:
+                    graph(batch)
+                except Exception as error:  # what the compiler does not know is left to autograd
+                    if ran_out(error):
+                        raise
+                    graph = None
+            self.graphs[player] = graph
+        return self.graphs[player]
 
     def _here(self, player: str, batch: Batch, key: Key, moved: "_Moved | None") -> Found:
         """The sum over this process's parts."""

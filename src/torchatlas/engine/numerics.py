@@ -1,15 +1,17 @@
 """Numerics: how a step is computed, the same mathematics at another speed and rounding."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from .errors import UsageError
+
+T = TypeVar("T", bound=Callable[..., Any])
 
 WORDS = ("channels_last", "bfloat16", "tf32", "compiled", "fused", "unfused")
 BACKEND = "inductor"  # of torch.compile
@@ -97,13 +99,13 @@ class Numerics:
 EXACT = Numerics()
 
 
-def compiled(turn: nn.Module) -> nn.Module:
-    """A turn by `torch.compile`, for each shape of a batch anew; its noise is that of eager PyTorch."""
+def compiled(turn: T) -> T:
+    """A turn, or a function that has its gradient, by `torch.compile`, for each shape of a batch anew; its noise is that of eager PyTorch."""
     options: Any = {"fallback_random": True} if BACKEND == "inductor" else None
     apart: dict[str, Any] = {}
     if "isolate_recompiles" in inspect.signature(torch.compile).parameters:
         apart["isolate_recompiles"] = True  # else all turns of a process share one limit of shapes
-    return torch.compile(turn, dynamic=False, backend=BACKEND, options=options, **apart)  # type: ignore[return-value]
+    return torch.compile(turn, dynamic=False, backend=BACKEND, options=options, **apart)  # type: ignore[call-overload,no-any-return]
 
 
 def has_bfloat16(device: torch.device) -> bool:
