@@ -12,6 +12,7 @@ from .model import MethodResult, StudyResult, Worst
 from .plots import Mark, quantity
 from .regression import regression_figures
 from .returns import returns_section
+from .sizes import sizes_section
 from .svg import VARIABLES
 from .view import View
 
@@ -27,6 +28,7 @@ def render(study: StudyResult) -> str:
         _table(view),
         _samples(view),
         returns_section([(view.marks[m.label], m.runs) for m in view.ranked]),
+        sizes_section([(view.marks[m.label], m.runs) for m in view.ranked], study.data),
         _seeds(view),
         _learning(view),
         _costs(view),

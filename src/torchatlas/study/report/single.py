@@ -13,13 +13,15 @@ from .model import RunReport, RunResult
 from .plots import Mark
 from .regression import regression_figures
 from .returns import returns_section
+from .sizes import sizes_section
 from .view import curve_of
 
 
 def render_run(report: RunReport) -> str:
     """One run's report as one HTML file that is read offline, light and dark."""
     run = report.method.runs[0] if report.method.runs else RunResult(seed=0, error="it did not start")
-    shown = [_samples(run), returns_section([(Mark(0, report.method.label), [run])])]
+    alone = [(Mark(0, report.method.label), [run])]
+    shown = [_samples(run), returns_section(alone), sizes_section(alone, report.data)]
     body = [_head(report, run), _scores(report, run), *shown, _learning(run), _mistakes(report, run)]
     about = [*parts.data_facts(report.data), ("budget", report.budget), *_cost(report, run)]
     how = parts.section("how", "Data and cost", parts.facts(about))
