@@ -9,10 +9,15 @@ import torch
 from bench import loop
 
 OTHERS = {
+    "adder": "the adder convolution against the broadcast of all differences, in time and in memory",
+    "activations": "each activation beside its plain formula, compiled",
     "mutations": "does the proof prove?",
+    "losses": "losses of classification beside cross entropy, and beside themselves compiled",
     "numerics": "the grid of numerics, what auto chose, and the quality of it",
     "together": "many seeds at once against one after another",
+    "boxes": "suppression of boxes, and metrics of many pixels",
     "input": "an image folder of 100,000 files: does the step wait?",
+    "optimizers": "a step of each beside the bytes that it must move",
 }
 
 if sys.argv[1:2] and sys.argv[1] in OTHERS:

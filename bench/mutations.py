@@ -52,7 +52,7 @@ def mutated(mutation: Mutation, text: str) -> str:
     if (count := text.count(mutation.old)) != 1:
         raise StaleMutation(
             f"{page_of(mutation)} holds {mutation.old!r} {count} times, not once: mend {mutation.method}'s "
-            "mutation in bench/broken.py"
+            "mutation in bench/broken"
         )
     module = ".".join(["torchatlas", *page_of(mutation).removesuffix(".py").split("/")])
     changed = text.replace(mutation.old, mutation.new.replace("HERE", module))

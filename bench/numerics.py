@@ -4,8 +4,8 @@
 of each cell, auto's choice for a run of M minutes (60), its share of the best cell, and its multiple of
 PyTorch's default (float32, NCHW, the optimizer's default kernels, all threads, in the same loop). The best of
 many cells looks better than it is: the fastest few meet auto's choice and the default once more, twice as
-often, and these times alone tell the share. `--only CELL ...` leaves out all other cells, `--chosen CELL` takes
-auto's choice as known.
+often, and these times alone tell the share. `--only CELL ...` leaves out all other cells, `--chosen CELL`
+takes auto's choice as known.
 `--quality NET [--seeds N] [--epochs E] [--words W]`: runs by auto's choice (or W) and by float32, paired by
 seed: their scores, the mean difference and its 95 % interval.
 The data comes from $TORCHATLAS_DATA: MNIST, CIFAR-10, Tiny Shakespeare.
@@ -114,9 +114,7 @@ def ratio(one: list[float], other: list[float]) -> tuple[float, float, float]:
     return middle, low, high
 
 
-def measure(
-    name: str, rounds: int, minutes: float, eager: bool, only: list[str], known: str | None
-) -> None:
+def measure(name: str, rounds: int, minutes: float, eager: bool, only: list[str], known: str | None) -> None:
     """Print the grid of a net and auto's place in it."""
     net = Net(name, minutes)
     if known:

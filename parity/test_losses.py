@@ -7,6 +7,7 @@ import pytest
 import torch
 from pytorch_metric_learning import losses as pml, miners
 from pytorch_metric_learning.distances import LpDistance
+from pytorch_metric_learning.reducers import DoNothingReducer, MeanReducer
 from scipy import special
 from sklearn import metrics
 from torchmetrics.functional import kl_divergence
@@ -131,6 +132,55 @@ def test_adversarial_pairs(same):
     )
 
 
+SIZES = (900, 120, 33, 5, 1)  # training rows of the five classes
+
+
+def test_rare_classes_weigh_more(same):
+    """Beside weighted cross entropies that are divided by rows again, in place of weights."""
+    z, y = classes()
+    z, sizes = z.float(), np.array(SIZES)
+    beta = 0.99
+    number = (1 - beta) / (1 - beta**sizes)
+    every = {
+        "inverse_class_frequency": sizes.sum() / sizes,
+        "cost_sensitive_ce": sizes.min() / sizes,
+        "class_balanced_loss": 5 * number / number.sum(),
+    }
+    for name, weights in every.items():
+        options = {"beta": beta} if name == "class_balanced_loss" else {}
+        ours = create(name, class_counts=SIZES, **options)
+        peer = torch.nn.CrossEntropyLoss(torch.tensor(weights).float(), reduction="sum")
+        same(name, "torch.nn.CrossEntropyLoss", ours(z, y), peer(z, y) / len(y), 1e-6)
+        w = weights[y.numpy()]
+        p = special.softmax(z.double().numpy(), 1)
+        theirs = metrics.log_loss(y.numpy(), p, labels=range(5), sample_weight=w) * w.mean()
+        same(name, "sklearn.metrics.log_loss", ours(z.double(), y), theirs, 1e-6)
+
+
+def test_shifted_scores(same):
+    z, y = classes()
+    p = special.softmax(z.numpy(), 1) * np.array(SIZES)
+    theirs = metrics.log_loss(y.numpy(), p / p.sum(1, keepdims=True), labels=range(5))
+    for name in ("balanced_softmax", "logit_adjustment"):
+        same(name, "sklearn.metrics.log_loss", create(name, class_counts=SIZES)(z, y), theirs, 1e-6)
+
+
+def test_consistency(same):
+    a, b = torch.randn(2, 9, 4, dtype=torch.double) * 3
+    p, q = (special.softmax(z.numpy(), 1) for z in (a, b))
+    ours = create("consistency_loss")(a, b)
+    same(
+        "consistency_loss",
+        "sklearn.metrics.mean_squared_error",
+        ours,
+        metrics.mean_squared_error(q, p),
+        1e-12,
+    )
+    ours = create("consistency_loss", distance="kl")(a, b)
+    theirs = kl_divergence(b.softmax(1), a.softmax(1))
+    same("consistency_loss", "torchmetrics.functional.kl_divergence", ours, theirs, 1e-9)
+
+
 @pytest.mark.parametrize("gamma, alpha", [(2.0, 0.25), (0.5, 0.6), (0.0, 0.5), (5.0, None)])
 def test_focal(same, gamma, alpha):
     z = torch.randn(9, 4, dtype=torch.double) * 5
@@ -211,3 +261,104 @@ def test_ctc(same):
     loss = create("ctc_loss", reduction="none")
     ours = loss(log_p, torch.tensor(labels), torch.tensor([5, 5]), torch.tensor([2, 2]))
     same("ctc_loss", "formula (Graves 2006, the sum over all paths)", ours, theirs, 1e-12)
+
+
+def metric_data(count=15, width=4, k=4):
+    """Embeddings of several lengths, and class numbers."""
+    return torch.randn(count, width, dtype=torch.double) * 2, torch.arange(count) % k
+
+
+def rows_apart(unit):
+    return LpDistance(normalize_embeddings=unit, power=1)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+@pytest.mark.parametrize("unit", [True, False])
+def test_contrastive(same, unit, power):
+    points, labels = metric_data()
+    peer = pml.ContrastiveLoss(neg_margin=1.0, distance=rows_apart(unit), reducer=DoNothingReducer())
+    found = peer(points, labels)
+    gaps = torch.cat([found[kind]["losses"].flatten() for kind in ("pos_loss", "neg_loss")])
+    theirs = gaps.pow(power).sum() / (2 * 15 * 14)  # theirs are both orders of every pair
+    ours = create("contrastive_loss", power=power, unit=unit)(points, labels)
+    same("contrastive_loss", "pytorch_metric_learning.losses.ContrastiveLoss", ours, theirs, 1e-12)
+
+
+PEERS = {
+    "lifted_structured": lambda: pml.LiftedStructureLoss(1, 0, distance=rows_apart(False)),
+    "circle_loss": lambda: pml.CircleLoss(m=0.4, gamma=80),
+    "histogram_loss": lambda: pml.HistogramLoss(n_bins=150),
+    "angular_loss": lambda: pml.AngularLoss(alpha=45),
+    "soft_nearest_neighbor": lambda: pml.NCALoss(softmax_scale=2.0),
+    "ranked_list_loss": lambda: pml.RankedListLoss(margin=0.4, Tn=10, alpha=1.2),
+}
+OPTIONS = {
+    "circle_loss": {"margin": 0.4, "gamma": 80.0},
+    "soft_nearest_neighbor": {"temperature": 0.5, "unit": True},
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_embeddings(same, name):
+    points, labels = metric_data()
+    peer = PEERS[name]()
+    if name != "histogram_loss":
+        peer.reducer = MeanReducer()
+    theirs = peer(points, labels) * (2 if name == "ranked_list_loss" else 1)  # theirs halves both sides
+    ours = create(name, **OPTIONS.get(name, {}))(points, labels)
+    same(name, f"pytorch_metric_learning.losses.{type(peer).__name__}", ours, theirs, 1e-9)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, None])
+def test_multi_similarity(same, epsilon):
+    points, labels = metric_data()
+    peer = pml.MultiSimilarityLoss(alpha=2, beta=50, base=0.5, reducer=MeanReducer())
+    mined = miners.MultiSimilarityMiner(epsilon=epsilon)(points, labels) if epsilon else None
+    ours = create("multi_similarity", epsilon=epsilon)(points, labels)
+    same(
+        "multi_similarity",
+        "pytorch_metric_learning.losses.MultiSimilarityLoss",
+        ours,
+        peer(points, labels, mined),
+        1e-12,
+    )
+
+
+@pytest.mark.parametrize("unit", [True, False])
+def test_batch_hard_triplets(same, unit):
+    points, labels = metric_data()
+    distance = rows_apart(unit)
+    mined = miners.BatchHardMiner(distance=distance)(points, labels)
+    for margin in (0.3, None):
+        peer = pml.TripletMarginLoss(
+            margin=margin or 0.0, smooth_loss=margin is None, distance=distance, reducer=MeanOfAll()
+        )
+        ours = create("batch_hard_triplet", margin=margin, unit=unit)(points, labels)
+        same(
+            "batch_hard_triplet",
+            "pytorch_metric_learning.miners.BatchHardMiner",
+            ours,
+            peer(points, labels, mined),
+            1e-12,
+        )
+
+
+@pytest.mark.parametrize(
+    "name, theirs",
+    [
+        ("proxy_nca_pp", lambda: pml.ProxyNCALoss(4, 5, softmax_scale=9)),
+        ("proxy_anchor", lambda: pml.ProxyAnchorLoss(4, 5, margin=0.1, alpha=32)),
+    ],
+)
+def test_proxies(same, name, theirs):
+    points, labels = metric_data(width=5)
+    labels = labels % 3  # one class has no rows
+    peer, ours = theirs().double(), create(name, num_classes=4, width=5).double()
+    peer.proxies.data = ours.proxies.detach().clone()
+    peer_name = f"pytorch_metric_learning.losses.{type(peer).__name__}"
+    mine, other = ours(points, labels), peer(points, labels)
+    same(name, peer_name, mine, other, 1e-12)
+    gradients = [
+        torch.autograd.grad(value, p)[0] for value, p in ((mine, ours.proxies), (other, peer.proxies))
+    ]
+    same(name, peer_name, *gradients, 1e-12)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from transformers.loss.loss_for_object_detection import box_iou
+from transformers.loss.loss_for_object_detection import box_iou, generalized_box_iou
 
 from torchatlas import create
 from torchatlas.nn.boxes import pairwise_iou
@@ -55,3 +55,25 @@ def test_suppression(same, form, threshold):
         told = [0] * 60 if labels is None else label.tolist()
         theirs = slow(box.tolist(), score.tolist(), threshold, told)
         same("nms", "formula (greedy, a loop over single pairs)", ours, np.array(theirs), 0)
+
+
+def test_giou_loss(same):
+    a, b = boxes()[:30], boxes()[30:]
+    both = (a[:, 2:] > a[:, :2]).all(1) & (b[:, 2:] > b[:, :2]).all(1)
+    theirs = 1 - generalized_box_iou(a[both], b[both]).diagonal()
+    same(
+        "giou_loss",
+        "transformers.loss.loss_for_object_detection.generalized_box_iou",
+        create("giou_loss", reduction="none")(a[both], b[both]),
+        theirs,
+        1e-12,
+    )
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.5])
+def test_cluster_nms_is_greedy(same, threshold):
+    box, score = boxes(), torch.rand(60, dtype=torch.double)
+    label = torch.arange(60) % 3
+    ours = create("cluster_nms")(box, score, threshold, label).places
+    theirs = slow(box.tolist(), score.tolist(), threshold, label.tolist())
+    same("cluster_nms", "formula (greedy, a loop over single pairs)", ours, np.array(theirs), 0)

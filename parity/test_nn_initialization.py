@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.linalg import hadamard
 
 from torchatlas import create
 
@@ -47,3 +48,46 @@ def test_orthogonal(same):
         )
         short = weight if weight.shape[0] <= weight.shape[1] else weight.T
         same("init_orthogonal", "numpy.eye", short @ short.T, 1.69 * np.eye(len(short)), 1e-12)
+
+
+def test_hadamard(same):
+    for rows, columns in ((8, 8), (16, 5), (20, 3)):
+        ours = create("init_zero_hadamard")(torch.empty(rows, columns, dtype=torch.double))
+        size = 2 ** math.ceil(math.log2(rows))
+        theirs = (
+            hadamard(size)[:rows, :columns] / math.sqrt(size) if rows > columns else np.eye(rows, columns)
+        )
+        same("init_zero_hadamard", "scipy.linalg.hadamard", ours, theirs, 1e-7)
+
+
+def test_sparse(same):
+    weight = create("init_sparse", sparsity=0.7, std=0.3)(torch.empty(ROWS, COLUMNS, dtype=torch.double))
+    kept = weight[weight != 0].numpy()
+    distance = stats.kstest(kept, stats.norm(0, 0.3).cdf).statistic
+    same("init_sparse", "scipy.stats.norm", distance, 0.0, 1.95 / math.sqrt(len(kept)))
+    peer = torch.nn.init.sparse_(torch.empty(ROWS, COLUMNS), 0.7)
+    same("init_sparse", "torch.nn.init.sparse_", (weight == 0).sum(0), (peer == 0).sum(0), 0.0)
+
+
+def test_fixed(same):
+    for name, peer, options in (
+        ("init_identity", torch.nn.init.eye_, {}),
+        ("init_zeros_ones_constant", torch.nn.init.constant_, {"value": 0.3}),
+    ):
+        theirs = peer(torch.empty(4, 7), *options.values())
+        same(name, f"torch.nn.init.{peer.__name__}", create(name, **options)(torch.empty(4, 7)), theirs, 0.0)
+    ours = create("init_identity")(torch.empty(4, 7, 3, 5))
+    same("init_identity", "torch.nn.init.dirac_", ours, torch.nn.init.dirac_(torch.empty(4, 7, 3, 5)), 0.0)
+
+
+def test_mimetic(same):
+    attention = create("init_mimetic", noise=(0.0, 0.0))(torch.nn.MultiheadAttention(8, 1).double())
+    q, k, v = attention.in_proj_weight.detach().numpy().reshape(3, 8, 8)
+    same("init_mimetic", "numpy.eye", q.T @ k, 0.7 * np.eye(8), 1e-12)
+    same(
+        "init_mimetic",
+        "numpy.eye",
+        v.T @ attention.out_proj.weight.detach().numpy().T,
+        -0.4 * np.eye(8),
+        1e-12,
+    )

@@ -113,3 +113,13 @@ def test_plateau(same):
             rate, bad = 0.5 * rate, 0
     ours = rates(lambda sgd: create("lr_plateau", sgd, factor=0.5, patience=2), len(scores), scores=scores)
     same("lr_plateau", "formula (a cut after more than `patience` bad scores)", ours, theirs, 1e-12)
+
+
+def test_inverse_square_root(same):
+    """transformers counts from 0, where nothing moves; ours from the first step."""
+    theirs = rates(lambda sgd: optimization.get_inverse_sqrt_schedule(sgd, 8, timescale=8), STEPS + 1)[1:]
+    name = "transformers.get_inverse_sqrt_schedule"
+    same("lr_inverse_sqrt", name, mine("lr_inverse_sqrt", warmup=8), theirs, 1e-12)
+    paper = [RATE * 512**-0.5 * min(t**-0.5, t * 8**-1.5) for t in range(1, STEPS + 1)]
+    ours = mine("lr_inverse_sqrt", warmup=8, width=512)
+    same("lr_inverse_sqrt", "formula (arXiv:1706.03762, equation 3)", ours, paper, 1e-12)

@@ -8,7 +8,7 @@ import pytorch_optimizer
 import torch
 from transformers.optimization import Adafactor
 
-from torchatlas import create
+from torchatlas import create, get
 
 STEPS = 20
 SHAPES = {"matrix": (5, 3), "vector": (4,), "kernel": (2, 3, 2)}
@@ -104,6 +104,14 @@ CASES = {  # name: (rate, our options, peer, its maker, tolerance)
         {"eps": 1e-6},
         "lamb",
         lambda lr, decay: optax.lamb(lr, eps=1e-6, weight_decay=decay),
+        1e-12,
+    ),
+    "lion": (0.01, {}, "lion", lambda lr, decay: optax.lion(lr, weight_decay=decay), 1e-12),
+    "novograd": (
+        0.01,
+        {},
+        "novograd",
+        lambda lr, decay: optax.novograd(lr, 0.95, 0.98, eps=1e-8, weight_decay=decay),
         1e-12,
     ),
 }
@@ -230,3 +238,104 @@ def test_which_lamb_is_right(same):
     same("lamb", "formula (arXiv:1904.00962, length of the first step)", mine, [0.01] * 3, 1e-12)
     other = lengths(lambda params: pytorch_optimizer.Lamb(params, lr=0.01, weight_decay=0.1))
     assert max(other) > 0.05, f"pytorch_optimizer.Lamb now moves by {other}: compare with it again"
+
+
+def test_lars(same):
+    """optax keeps the rate inside the momentum too; its ratio is the paper's where nothing decays."""
+    mine = one(lambda params, lr: create("lars", params, lr=lr), lr=3.0)
+    whole = optax.lars(3.0, trust_coefficient=0.001)
+    weights = {key: jnp.asarray(value) for key, value in start().items()}
+    state, path = whole.init(weights), []
+    for step in range(STEPS):
+        slopes = {key: jnp.asarray(gradient(np.asarray(value), step)) for key, value in weights.items()}
+        updates, state = whole.update(slopes, state, weights)
+        weights = optax.apply_updates(weights, updates)
+        path.append(np.concatenate([np.asarray(weights[key]).ravel() for key in SHAPES]))
+    same("lars", "optax.lars", mine, np.stack(path), 1e-12)
+    weights, moved, path = start(), {key: 0.0 for key in SHAPES}, []
+    for step in range(STEPS):
+        for key in SHAPES:
+            share, decay = SETTINGS[key in GROUPS[1]]
+            w, slope = weights[key], gradient(weights[key], step)
+            ratio = 0.001 * np.linalg.norm(w) / (np.linalg.norm(slope) + decay * np.linalg.norm(w))
+            moved[key] = 0.9 * moved[key] + 3.0 * share * ratio * (slope + decay * w)
+            weights[key] = w - moved[key]
+        path.append(np.concatenate([weights[key].ravel() for key in SHAPES]))
+    paper = "formula (arXiv:1708.03888, algorithm 1)"
+    same("lars", paper, ours("lars", 3.0, {}), np.stack(path), 1e-12)
+
+
+@pytest.mark.parametrize("name", ["adax", "adaxw"])
+def test_adax(same, name):
+    """By the formula: nobody else has it. The growing sum itself, divided by what it grew by."""
+    weights, states, path = start(), {key: [0.0, 0.0] for key in SHAPES}, []
+    for step in range(1, STEPS + 1):
+        for key in SHAPES:
+            share, decay = SETTINGS[key in GROUPS[1]]
+            w, rate = weights[key], 0.01 * share
+            slope = gradient(w, step - 1) + (decay * w if name == "adax" else 0)
+            m, v = states[key]
+            m, v = 0.9 * m + 0.1 * slope, (1 + 1e-4) * v + 1e-4 * slope**2
+            states[key] = [m, v]
+            root = np.sqrt(v / ((1 + 1e-4) ** step - 1)) + 1e-12
+            weights[key] = w * (1 - rate * decay * (name == "adaxw")) - rate * m / root
+        path.append(np.concatenate([weights[key].ravel() for key in SHAPES]))
+    same(name, "formula (arXiv:2004.09740)", ours(name, 0.01, {}), np.stack(path), 1e-9)
+
+
+def test_amos(same):
+    """The scales by shape agree here: of a kernel's inputs pytorch_optimizer counts the channels alone."""
+    mine = one(lambda params, lr: create("amos", params, lr=lr), lr=0.1)
+    peer = one(lambda params, lr: pytorch_optimizer.Amos(params, lr=lr), lr=0.1)
+    same("amos", "pytorch_optimizer.Amos", mine, peer, 1e-12)
+
+
+def test_lookahead(same):
+    mine = one(lambda params, lr: create("lookahead", params, base="sgd(momentum=0.9)", lr=lr))
+    sgd = lambda params, lr: torch.optim.SGD(params, lr=lr, momentum=0.9)
+    peer = one(lambda params, lr: pytorch_optimizer.Lookahead(sgd(params, lr), k=5, alpha=0.5))
+    same("lookahead", "pytorch_optimizer.Lookahead", mine, peer, 1e-12)
+
+
+def test_sam(same):
+    """pytorch_optimizer's wants the first gradient before the step, ours calls the closure for it."""
+
+    def path(make, before):
+        params = {key: torch.nn.Parameter(torch.from_numpy(value)) for key, value in start().items()}
+        optimizer, found = make(list(params.values())), []
+        for step in range(STEPS):
+
+            def closure(step=step):
+                for param in params.values():
+                    param.grad = torch.from_numpy(gradient(param.detach().numpy(), step))
+                return torch.zeros(())
+
+            if before:
+                closure()
+            optimizer.step(closure)
+            found.append(np.concatenate([param.detach().numpy().ravel() for param in params.values()]))
+        return np.stack(found)
+
+    mine = path(lambda params: create("sam", params, base="sgd(momentum=0.9)", lr=0.01, rho=0.1), False)
+    sgd = {"lr": 0.01, "momentum": 0.9}
+    peer = path(
+        lambda params: pytorch_optimizer.SAM(params, torch.optim.SGD, rho=0.1, perturb_eps=0.0, **sgd), True
+    )
+    same("sam", "pytorch_optimizer.SAM", mine, peer, 1e-9)
+
+
+def test_averages(same):
+    """Of equal and of fading weights, beside their closed forms."""
+    snapshots = [value for value in np.random.default_rng(0).normal(size=(6, 4, 3))]
+    net = torch.nn.Linear(3, 4, bias=False, dtype=torch.double)
+    average = get("swa")(net)
+    for snapshot in snapshots:
+        net.weight.data.copy_(torch.from_numpy(snapshot))
+        average.update_parameters(net)
+    same("swa", "formula (arXiv:1803.05407, the mean)", average.module.weight, np.mean(snapshots, 0), 1e-12)
+    mean, move = torch.from_numpy(snapshots[0].copy()), get("ema_weights")(0.9)
+    for step, snapshot in enumerate(snapshots[1:]):
+        move([mean], [torch.from_numpy(snapshot)], step)
+    shares = [0.9**5, *(0.1 * 0.9**k for k in (4, 3, 2, 1, 0))]
+    expected = sum(share * snapshot for share, snapshot in zip(shares, snapshots))
+    same("ema_weights", "formula (an exponential mean)", mean, expected, 1e-12)

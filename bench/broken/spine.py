@@ -1,34 +1,6 @@
-"""Formulas broken in one place: what to change on which page, and what that breaks."""
+"""One or two broken formulas for each method of the first shelves."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """One text of one page and what stands there instead."""
-
-    method: str
-    what: str  # sign, factor, axis or missing term, and of what
-    old: str  # occurs once in the page
-    new: str  # HERE is the page's module
-    code: str = ""  # put at the page's end: what a borrowed name leads to instead
-    page: str = ""  # relative to the package; the method's own by default
-
-
-def borrowed(method: str, what: str, where: str, forward: str) -> Mutation:
-    """A library's module with another `forward(x)`: broken where the formula is not on our page."""
-    module, _, thing = where.partition(":")
-    code = (
-        f"import torch\nimport {module}\n\n\n"
-        f"class Broken({module}.{thing}):\n    def forward(self, x):\n        {forward}"
-    )
-    return Mutation(method, what, f'"{method}",\n    "{where}"', f'"{method}",\n    "HERE:Broken"', code)
-
-
-def rebound(method: str, what: str, where: str, other: str) -> Mutation:
-    """Another thing of a library under the name: a formula that lacks the method's own term."""
-    return Mutation(method, what, f'"{method}",\n    "{where}"', f'"{method}",\n    "{other}"')
-
+from bench.broken.mutation import Mutation, borrowed, rebound
 
 ACTIVATIONS = (
     borrowed("relu", "sign: the negative part", "torch.nn:ReLU", "return -super().forward(-x)"),
@@ -162,7 +134,7 @@ NETWORKS = (
     Mutation(
         "mlp",
         "missing term: no activation between",
-        "layers.append(create(activation) if isinstance(activation, str) else activation())",
+        "layers.append(chosen(activation, narrow))",
         "layers.append(nn.Identity())",
     ),
     Mutation(
@@ -171,7 +143,7 @@ NETWORKS = (
         "widths[-1], num_classes)",
         "widths[-1], num_classes, bias=False)",
     ),
-    Mutation("lenet5", "missing term: an activation", "nn.Linear(120, 84), act())", "nn.Linear(120, 84))"),
+    Mutation("lenet5", "missing term: an activation", "nn.Linear(120, 84), act(84))", "nn.Linear(120, 84))"),
     Mutation(
         "lenet5",
         "factor: the mean in place of the largest",
@@ -194,8 +166,8 @@ RESIDUAL = (
     Mutation(
         "resnet20_cifar",
         "missing term: no shortcut",
-        "F.relu(self.body(x) + self.shortcut(x))",
-        "F.relu(self.body(x))",
+        "self.activation(self.body(x) + self.shortcut(x))",
+        "self.activation(self.body(x))",
     ),
     Mutation("resnet20_cifar", "axis: new channels before the old", "0, self.new))", "self.new, 0))"),
     Mutation(
@@ -267,11 +239,17 @@ TOOLS = (
     Mutation(
         "nms",
         "missing term: both counted twice",
-        "[:, None] + areas(b) - both",
-        "[:, None] + areas(b)",
+        "areas(a) + areas(b) - both",
+        "areas(a) + areas(b)",
         page="nn/boxes/iou.py",
     ),
-    Mutation("nms", "sign: far boxes are dropped", "[0] > threshold", "[0] < threshold"),
+    Mutation(
+        "nms",
+        "sign: far boxes are dropped",
+        "columns) > threshold",
+        "columns) < threshold",
+        page="nn/boxes/ranking.py",
+    ),
     Mutation("count_params", "missing case: shared ones count twice", " if id(p) not in seen]", "]"),
     Mutation(
         "count_macs",
@@ -282,19 +260,6 @@ TOOLS = (
 )
 
 LATER = (
-    Mutation(
-        "sm3",
-        "wrong bound: the largest slice",
-        "[reduce(torch.minimum, cover) for cover in covers], squares)",
-        "[reduce(torch.maximum, cover) for cover in covers], squares)",
-    ),
-    Mutation(
-        "lamb",
-        "missing term: no trust ratio",
-        'torch._foreach_mul_(updates, trust_ratios(weights, updates, group["bound"]))\n',
-        "pass\n",
-    ),
-    Mutation("lamb", "missing term: no bias correction of the mean", "[1 - beta1**t for t in done]", "1.0"),
     Mutation("focal_loss", "missing term: (1 - p)^γ", "** gamma * -log_p", "* -log_p"),
     Mutation("focal_loss", "factor: α of another class", "(self.alpha)[target]", "(self.alpha)[target - 1]"),
     Mutation(

@@ -11,7 +11,8 @@ from torchatlas.cards.text import list_text, show_text
         (r"one map, $\hat y = xW + b$.", "one map, ŷ = xW + b."),
         (r"$E_q \log p(x|z) - \mathrm{KL}(q \| p)$", "E_q log p(x|z) - KL(q ‖ p)"),
         (r"$p = \sigma(w \cdot x)$ and $\sum_k \max(0, -y_k s_k)$", "p = σ(w · x) and Σ_k max(0, -y_k s_k)"),
-        (r"$-E\,\zeta(-l_g)$ $\Gamma \frac{a}{b}$ $\sqrt{x^2}$", "-E ζ(-l_g) Γ (a)/(b) √{x^2}"),
+        (r"$-E\,\zeta(-l_g)$ $\Gamma \frac{a}{b}$ $\sqrt{x^2}$", "-E ζ(-l_g) Γ (a)/(b) √(x^2)"),
+        (r"$\lambda \sim \Lambda$, $\frac{1}{\sqrt{1 + a^{2}}}$", "λ ~ Λ, (1)/(√(1 + a^{2}))"),
         ("costs 3 dollars", "costs 3 dollars"),
     ],
 )

@@ -15,10 +15,10 @@ def names(**filters: str) -> list[str]:
 
 
 def test_filters_narrow_together():
-    assert set(names(family="optim")) > set(names(family="optim/schedules")) == set(names(kind="schedule"))
+    assert set(names(family="optim")) > set(names(family="optim/schedules")) > set(names(kind="schedule"))
     assert names(family="schedules") == names(family="optim/schedules/")
-    assert names(family="nn", text="LEAKY") == ["leaky_relu"]
-    assert names(text="silu") == ["swish"]
+    assert "leaky_relu" in names(family="nn", text="LEAKY") and "relu" not in names(family="nn", text="LEAKY")
+    assert "swish" in names(text="silu") and "mish" not in names(text="silu")
     assert names(text="no such words") == []
     assert names() == [c.name for c in CARDS]
 

@@ -70,3 +70,25 @@ def test_a_wrong_name_gets_a_right_one(atlas):
     outcome = atlas("show", "mpl")
     assert outcome.status == 2 and "'mpl'" in outcome.err and "did you mean mlp" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_show_tells_what_a_method_costs(atlas):
+    outcome = atlas("show", "lenet5", "--cost")
+    assert outcome.status == 0
+    *_, last = outcome.out.splitlines()
+    assert last.split()[:2] == ["total", "44,426"] and "multiply-adds" in outcome.out
+    costs = json.loads(
+        atlas("show", "mlp", "--cost", "--set", "in_features=8", "--set", "hidden=4", "--json").out
+    )
+    assert costs["total"]["parameters"] == 8 * 4 + 4 + 4 * 10 + 10
+    assert costs["total"]["multiply_adds"] == 8 * 4 + 4 * 10
+    layer = atlas("show", "fully_connected", "--cost", "--set", "in_features=3", "--set", "out_features=2")
+    assert layer.status == 0 and "(1, 3)" in layer.out and "total" in layer.out
+
+
+def test_a_cost_that_cannot_be_told_says_why(atlas):
+    assert "say the shape" in atlas("show", "relu", "--cost").err
+    wrong = atlas("show", "adam", "--cost")
+    assert wrong.status == 2 and "optimizer" in wrong.err
+    assert "--cost" in atlas("show", "mlp", "--set", "hidden=4").err
+    assert "hidden" in atlas("show", "mlp", "--cost", "--set", "hiden=4").err

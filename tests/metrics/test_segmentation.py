@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from torchatlas import create
 from torchatlas.engine.errors import UsageError
 from torchatlas.metrics import MeanIoU
 
@@ -95,3 +96,104 @@ def test_it_compiles_whole():
     torch.compiler.reset()
     torch.compile(metric.update, fullgraph=True, backend="aot_eager")(FOUND, TRUTH)
     assert metric.compute().item() == pytest.approx(0.638889, abs=5e-7)
+
+
+SCORES = {
+    "iou_metric": lambda tp, fp, fn: tp / (tp + fp + fn) if tp + fp + fn else math.nan,
+    "dice_coefficient": lambda tp, fp, fn: 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else math.nan,
+    "class_pixel_accuracy": lambda tp, fp, fn: tp / (tp + fp) if tp + fp else math.nan,
+    "class_pixel_recall": lambda tp, fp, fn: tp / (tp + fn) if tp + fn else math.nan,
+}
+
+
+def counts(found, truth, classes, ignored):
+    """True and false positives and false negatives of each class, by sets of pixels."""
+    pairs = [(t, f) for t, f in zip(truth, found, strict=True) if 0 <= t < classes and t != ignored]
+    for c in range(classes):
+        p, t = ({i for i, pair in enumerate(pairs) if pair[side] == c} for side in (1, 0))
+        yield len(p & t), len(p - t), len(t - p)
+
+
+def expected_of(name, found, truth, classes, ignored):
+    every = list(counts(found, truth, classes, ignored))
+    pixels = [t for t in truth if 0 <= t < classes and t != ignored]
+    if name == "pixel_accuracy":
+        return sum(tp for tp, _, _ in every) / len(pixels)
+    if name == "fw_iou":
+        return sum(
+            pixels.count(c) / len(pixels) * SCORES["iou_metric"](*x)
+            for c, x in enumerate(every)
+            if x[0] + x[2]
+        )
+    if name.startswith("mean_pixel"):
+        form = "class_pixel_accuracy" if name == "mean_pixel_accuracy" else "class_pixel_recall"
+        each = [x for x in expected_of(form, found, truth, classes, ignored) if not math.isnan(x)]
+        return sum(each) / len(each)
+    return [math.nan if c == ignored else SCORES[name](*x) for c, x in enumerate(every)]
+
+
+FORMS = {"class_pixel_recall": "class_pixel_accuracy", "mean_pixel_recall": "mean_pixel_accuracy"}
+NAMES = (*SCORES, "pixel_accuracy", "fw_iou", "mean_pixel_accuracy", "mean_pixel_recall")
+
+
+@pytest.mark.parametrize("ignored", [None, 0, 255])
+@pytest.mark.parametrize("name", NAMES)
+def test_each_score_is_its_formula_over_sets(name, ignored):
+    numbers = torch.Generator().manual_seed(2)
+    words = {"axis": "truth"} if name in FORMS else {}
+    for classes in (3, 7):
+        found, truth = (torch.randint(-1, 5, (4, 5, 6), generator=numbers) for _ in range(2))
+        metric = create(FORMS.get(name, name), num_classes=classes, ignore_index=ignored, **words)
+        for a, b in zip(found, truth):
+            metric.update(a, b)
+        expected = expected_of(name, found.flatten().tolist(), truth.flatten().tolist(), classes, ignored)
+        assert metric.compute().tolist() == pytest.approx(expected, abs=1e-13, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pixel_accuracy", 0.777778),
+        ("class_pixel_accuracy", [1, 2 / 3, 2 / 3]),
+        ("class_pixel_recall", [0.75, 1, 2 / 3]),
+        ("mean_pixel_accuracy", 0.777778),
+        ("mean_pixel_recall", 0.805556),
+        ("iou_metric", [0.75, 2 / 3, 0.5]),
+        ("fw_iou", 0.648148),
+        ("dice_coefficient", [0.857143, 0.8, 0.666667]),
+    ],
+)
+def test_known_values(name, value):
+    words = {"axis": "truth"} if name in FORMS else {}
+    metric = create(FORMS.get(name, name), num_classes=3, **words)
+    metric.update(FOUND, TRUTH)
+    assert metric.compute().tolist() == pytest.approx(value, abs=5e-7)
+
+
+def test_dice_and_iou_say_the_same():
+    iou, dice = create("iou_metric", num_classes=3), create("dice_coefficient", num_classes=3)
+    for metric in (iou, dice):
+        metric.update(FOUND, TRUTH)
+    torch.testing.assert_close(dice.compute(), 2 * iou.compute() / (1 + iou.compute()))
+
+
+def test_with_classes_of_one_size_fw_iou_is_mean_iou():
+    truth = torch.arange(60) % 3
+    found = truth.where(torch.rand(60, generator=torch.Generator().manual_seed(3)) < 0.6, 0)
+    scores = []
+    for name in ("fw_iou", "mean_iou"):
+        metric = create(name, num_classes=3)
+        metric.update(found, truth)
+        scores.append(metric.compute())
+    torch.testing.assert_close(*scores)
+
+
+@pytest.mark.parametrize("name", ["class_pixel_accuracy", "mean_pixel_accuracy"])
+def test_another_axis_is_refused(name):
+    with pytest.raises(UsageError, match="axis is prediction or truth"):
+        create(name, num_classes=3, axis="columns")
+
+
+@pytest.mark.parametrize("name", ["pixel_accuracy", "fw_iou", "mean_pixel_accuracy", "mean_iou"])
+def test_of_nothing_each_is_nan(name):
+    assert math.isnan(create(name, num_classes=3).compute())

@@ -24,6 +24,16 @@ WORDS = {
         "partial": "∂",
         "nabla": "∇",
         "infty": "∞",
+        "sim": "~",
+        "ln": "ln",
+        "ne": "≠",
+        "neq": "≠",
+        "ell": "ℓ",
+        "star": "*",
+        "lambda": "λ",  # Unicode's names spell it without the b
+        "Lambda": "Λ",
+        "varepsilon": "ε",
+        "varphi": "φ",
     },
 }
 ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
@@ -37,7 +47,11 @@ def readable(text: str) -> str:
 
 def _spelled(formula: str) -> str:
     formula = re.sub(rf"\\(?:{STYLES})\{{([^{{}}]*)\}}", r"\1", formula)
-    formula = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", formula)
+    for _ in range(3):  # fractions and roots within each other, from the inside out
+        formula = re.sub(
+            r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\})*)\}", r"(\1)/(\2)", formula
+        )
+        formula = re.sub(r"\\sqrt\{((?:[^{}]|\{[^{}]*\})*)\}", r"√(\1)", formula)
     accents = "|".join(ACCENTS)
     formula = re.sub(rf"\\({accents})\s*\{{?(\w)\}}?", lambda f: _joined(f[2], ACCENTS[f[1]]), formula)
     formula = formula.replace(r"\|", "‖").replace(r"\,", " ").replace(r"\{", "{").replace(r"\}", "}")

@@ -33,8 +33,13 @@ _ALL = (
     Kind("loss", "nn.Module: (prediction, target) -> scalar; reduction mean, sum or none", ("losses",)),
     Kind(
         "gan_loss",
-        "critic(real_logits, fake_logits) -> scalar and generator(fake_logits) -> scalar",
+        "critic(real_logits, fake_logits) and generator(fake_logits) -> scalars; Pair says what it may add",
         ("losses/adversarial_pairs",),
+    ),
+    Kind(
+        "penalty",
+        "nn.Module: (network, x, prediction, loss) -> a scalar that is added to the loss",
+        ("losses/penalties",),
     ),
     Kind("metric", "update, compute, reset and merge: merged halves equal the whole", ("metrics",)),
     Kind("sampler", "row numbers from counted randomness", ("data/samplers",)),

@@ -29,11 +29,29 @@ def list_methods(words: str, family: str, topic: str, kind: str, as_json: bool) 
 
 @click.command(short_help="Show what a method is.")
 @click.argument("name")
+@click.option("--cost", is_flag=True, help="What one call costs, layer by layer, in place of the card.")
+@o.settings
 @o.as_json
-def show(name: str, as_json: bool) -> None:
-    """Show what the method NAME is: formula, paper, options, certificate."""
+def show(name: str, cost: bool, settings: tuple[str, ...], as_json: bool) -> None:
+    """Show what the method NAME is: formula, paper, options, certificate.
+
+    With --cost: parameters, multiply-adds and bytes of activations for one sample. Options and the input's
+    shape by --set, as in --set "input=(1, 3, 224, 224)".
+    """
+    if cost:
+        _show_cost(name, settings, as_json)
+        return
+    if settings:
+        raise click.UsageError("--set changes what --cost counts: say --cost too")
     card = reader.find(name)
     if as_json:
         click.echo(json.dumps(text.list_json([card])[0] | {"certificate": certificate_json(card)}, indent=1))
     else:
         click.echo(text.show_text(card))
+
+
+def _show_cost(name: str, settings: tuple[str, ...], as_json: bool) -> None:
+    from ..study.inspecting.costing import cost
+
+    found = cost(name, **o.gather(settings))
+    click.echo(json.dumps(found.as_json(), indent=1) if as_json else found.text())

@@ -1,8 +1,10 @@
 """Data: opened from names, files, frames and arrays; checked, split and prepared for learners."""
 
+from .augmented import Augmented as Augmented
 from .checks import check as check, check_split as check_split, row_hashes as row_hashes
 from .episodes import Episodes as Episodes
 from .files import Files as Files
+from .long_tailed import long_tail_profile as long_tail_profile, long_tail_rows as long_tail_rows
 from .named import NAMED as NAMED
 from .preparation import Preparation as Preparation
 from .prepared import Prepared as Prepared, held as held, prepare as prepare, refuse as refuse

@@ -14,6 +14,7 @@ from .checks import check, check_split
 from .experience import ObservationEncoder, make
 from .experience.environments import names_of
 from .files import Encoded, Files, taken
+from .long_tailed import long_tail_rows
 from .preparation import Preparation
 from .preprocessing import ImageEncoder, TableEncoder
 from .reading import did_you_mean, listed
@@ -53,6 +54,7 @@ def prepare(
     split: str = "auto",
     fold: tuple[int, int] | None = None,
     labels: int | None = None,
+    imbalance: float | None = None,
     context: int | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Prepared:
@@ -61,8 +63,11 @@ def prepare(
     `test` is a share of all rows (an official test part stays as it is), `valid` of those left. Images are
     resized to `input_size`, which `wanted_by` asks for; text is cut into windows of `context`. See
     `splits.split` for `split` and `fold`. `labels` keeps the targets of so many training rows, as many of
-    each class as can be; all rows are then in `unlabelled`.
+    each class as can be; all rows are then in `unlabelled`. `imbalance` cuts the training part to a long tail
+    (`long_tailed.long_tail_profile`); the other parts stay as they are.
     """
+    if imbalance is not None and dataset.task != "classification":
+        raise UsageError(f"imbalance={imbalance:g} needs classes, and this data's task is {dataset.task}")
     if dataset.modality == "text":
         return _text(dataset, valid, context, wanted_by)
     if dataset.modality == "environment":
@@ -73,25 +78,19 @@ def prepare(
         )
     findings = refuse(dataset)
     parts = draw_split(dataset, seed=seed, test=test, valid=valid, way=split, fold=fold)
+    coder = TargetCoder.fit(dataset, parts.train)
+    parts = parts if imbalance is None else _long_tailed(dataset, coder, parts, imbalance, seed)
     notes = [*dataset.notes, *parts.notes]
     encoder = _fitted(dataset, _fitting(dataset, parts.train, seed), scaling, input_size, wanted_by)
     notes += _encoder_notes(dataset, encoder, wanted_by, len(parts.train))
-    coder = TargetCoder.fit(dataset, parts.train)
     make = _Maker(dataset, encoder, coder, dtype)
     shown = parts.train if labels is None else balanced_rows(dataset, parts.train, labels, seed)
     unlabelled = None if labels is None else replace(make.part(parts.train), y=None)
     notes += _label_notes(len(shown), parts) if labels is not None else []
     train = make.part(shown)
-    spec = Spec(
-        dataset.modality,
-        encoder.shape,
-        coder.task,
-        len(coder.classes),
-        coder.classes,
-        coder.counts(train.y),
-        scaling,
-        shades=encoder.shades if isinstance(encoder, ImageEncoder) else 0,
-    )
+    about = coder.task, len(coder.classes), coder.classes, coder.counts(train.y)
+    shades = encoder.shades if isinstance(encoder, ImageEncoder) else 0
+    spec = Spec(dataset.modality, encoder.shape, *about, scaling, shades=shades)
     for name, rows in (("validation", parts.valid), ("test", parts.test)):
         if len(rows) and not (name == "test" and len(dataset.test)):
             findings += check_split(dataset, parts.train, rows, name)
@@ -135,6 +134,17 @@ def _environment(dataset: Dataset, dtype: torch.dtype) -> Prepared:
     spec = Spec("environment", encoder.shape, "control", encoder.actions, tuple(classes), environment=name)
     preparation = Preparation(spec, encoder, TargetCoder("none", (), ()), dtype)
     return Prepared(spec, train, valid, test, preparation, list(dataset.notes))
+
+
+def _long_tailed(dataset: Dataset, coder: TargetCoder, parts: Split, imbalance: float, seed: int) -> Split:
+    """The same parts with fewer training rows, most of the first class and least of the last."""
+    labels = coder.encode(_rows(dataset.target, parts.train), torch.float32).numpy()
+    kept = parts.train[long_tail_rows(labels, imbalance, seed)]
+    told = (
+        f"imbalance={imbalance:g}: {len(kept):,} of {len(labels):,} training rows are kept, most of the "
+        "first class and least of the last; validation and test have all theirs"
+    )
+    return replace(parts, train=kept, notes=[*parts.notes, told])
 
 
 def _label_notes(shown: int, parts: Split) -> list[str]:

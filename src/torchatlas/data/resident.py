@@ -14,8 +14,8 @@ class Shuffled:
     """Which rows a step has: a function of (seed, epoch), whatever ran before.
 
     The last batch of an epoch may be short. A batch size of at least the number of rows gives all rows in
-    their own order. With a sampler, its `order(epoch)` says which rows an epoch has; without one it has each
-    row once.
+    their own order. With a sampler, its `order(epoch)` says which rows an epoch has, `rows` in number (as
+    many as the data, where it does not say); without one it has each row once.
     """
 
     draws = False  # the order has a generator of its own
@@ -23,7 +23,7 @@ class Shuffled:
     def __init__(self, rows: int, batch_size: int, seed: int, sampler: Any = None):
         if batch_size < 1 or not rows:
             raise UsageError(f"cannot make batches of {batch_size} from {rows} rows; both must be at least 1")
-        self.seed, self.rows, self.sampler = seed, rows, sampler
+        self.seed, self.rows, self.sampler = seed, getattr(sampler, "rows", rows), sampler
         self.batch_size = min(batch_size, self.rows)
         self.steps_per_epoch = -(-self.rows // self.batch_size)
         self._epoch, self._chunks = -1, ()  # type: tuple[int, tuple[Tensor, ...]]

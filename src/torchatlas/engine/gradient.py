@@ -69,7 +69,9 @@ class Gradient:
         self.device = next((p.device for p in learner.parameters()), torch.device("cpu"))
         self.buffers = list(learner.buffers())
         self.turns = {player: self._turn(player) for player in learner.players}
-        self.graphs: dict[str, Graph | None] = {}  # of compiled turns; None where a turn does not fit into one
+        self.graphs: dict[
+            str, Graph | None
+        ] = {}  # of compiled turns; None where a turn does not fit into one
 
     def _turn(self, player: str) -> Callable[[Batch], Loss]:
         if not (self.numerics.bfloat16 or self.numerics.compiled):
@@ -230,9 +232,13 @@ class Gradient:
 
 
 def calls_often(optimizer: Optimizer) -> bool:
-    """Whether `step` may call its closure when weights have moved already (L-BFGS, SAM and their like)."""
-    ours = type(optimizer).__module__.startswith("torch.optim.")
-    return not ours or isinstance(optimizer, torch.optim.LBFGS)
+    """Whether `step` may call its closure when weights have moved already (L-BFGS, SAM and their like).
+
+    Of PyTorch's optimizers L-BFGS alone does; another one may, unless its `calls_once` says that it does not.
+    """
+    theirs = type(optimizer).__module__.startswith("torch.optim.")
+    once = getattr(optimizer, "calls_once", theirs)
+    return not once or isinstance(optimizer, torch.optim.LBFGS)
 
 
 def _piece(batch: Batch, pieces: int, number: int) -> Batch:

@@ -1,4 +1,4 @@
-"""A turn's loss and gradient as one compiled graph, which runs without autograd: small nets wait for neither."""
+"""A turn's loss and gradient as one compiled graph, which runs without autograd."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -100,12 +100,15 @@ EXACT = Numerics()
 
 
 def compiled(turn: T) -> T:
-    """A turn, or a function that has its gradient, by `torch.compile`, for each shape of a batch anew; its noise is that of eager PyTorch."""
+    """A turn, or a function that gives its gradient, by `torch.compile`, for each shape of a batch anew.
+
+    Its noise is that of eager PyTorch.
+    """
     options: Any = {"fallback_random": True} if BACKEND == "inductor" else None
     apart: dict[str, Any] = {}
     if "isolate_recompiles" in inspect.signature(torch.compile).parameters:
         apart["isolate_recompiles"] = True  # else all turns of a process share one limit of shapes
-    return torch.compile(turn, dynamic=False, backend=BACKEND, options=options, **apart)  # type: ignore[call-overload,no-any-return]
+    return torch.compile(turn, dynamic=False, backend=BACKEND, options=options, **apart)  # type: ignore[return-value]
 
 
 def has_bfloat16(device: torch.device) -> bool:

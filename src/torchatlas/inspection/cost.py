@@ -1,24 +1,17 @@
 """What a module costs: its parameters, and the multiply-adds of one call."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
 from ..cards.card import method
-from ..engine.errors import UsageError
-
-WHOLE = "(itself)"  # the layer's name for what the module does outside its submodules
+from .calling import WHOLE, looked_at, refuse_lazy
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ def count_params(module: nn.Module) -> Count:
     Frozen parameters count as well. Raises UsageError for a lazy module, which has no shapes before its
     first call.
     """
-    _refuse_lazy(module)
+    refuse_lazy(module)
     seen: set[int] = set()
     layers = {}
     for name, layer in module.named_modules():
@@ -51,7 +44,7 @@ def count_params(module: nn.Module) -> Count:
     return Count(layers)
 
 
-@method("count_macs", topics=("cost",))
+@method("count_macs", aliases=("cost_accounting", "layer_cost_counter"), topics=("cost",))
 def count_macs(module: nn.Module, *inputs: Any, call: str = "forward", **words: Any) -> Count:
     r"""The multiply-adds of each layer, and of the whole module, in one call; FLOPs are twice that.
 
@@ -68,60 +61,9 @@ def count_macs(module: nn.Module, *inputs: Any, call: str = "forward", **words: 
     called; a part used through its weights alone, to the module that uses it.
     Raises UsageError for a lazy module, and whatever the call itself raises.
     """
-    _refuse_lazy(module)
-    caller = _Caller(module, call)
-    tensors = {**dict(caller.named_parameters()), **dict(caller.named_buffers())}
-    with _quietly(module):
-        try:
-            shapes = tree_map_only(Tensor, _shape_of, (tensors, inputs, words))
-            counted = _counted(module, lambda: functional_call(caller, *shapes))
-        except Exception:
-            copies = {name: buffer.clone() for name, buffer in caller.named_buffers()}
-            counted = _counted(module, lambda: functional_call(caller, copies, inputs, words))
+    counted = looked_at(module, inputs, words, call, lambda run: _counted(module, run))
     names = [name or WHOLE for name, _ in module.named_modules()]
     return Count({name: counted[name] for name in names if counted[name]})
-
-
-class _Caller(nn.Module):
-    """A module whose call is a method of another."""
-
-    def __init__(self, module: nn.Module, call: str):
-        super().__init__()
-        self.module, self.call = module, call
-
-    def forward(self, *inputs: Any, **words: Any) -> Any:
-        return (self.module if self.call == "forward" else getattr(self.module, self.call))(*inputs, **words)
-
-
-def _shape_of(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("meta")
-
-
-def _refuse_lazy(module: nn.Module) -> None:
-    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-        if is_lazy(tensor):
-            raise UsageError(f"{name} has no shape yet; call the module once on a batch, then count")
-
-
-@contextmanager
-def _quietly(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradient, by plain operations rather than fused ones; all is set back after."""
-    modes = [(layer, layer.training) for layer in module.modules()]
-    devices = {p.device for p in module.parameters() if p.device.type == "cuda"}
-    fused = torch.backends.mha.get_fastpath_enabled()
-    with ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(torch.random.fork_rng(devices=list(devices)))
-        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        torch.backends.mha.set_fastpath_enabled(False)
-        module.eval()
-        try:
-            yield
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fused)
-            for layer, mode in modes:
-                layer.training = mode
 
 
 def _counted(module: nn.Module, run: Callable[[], Any]) -> Counter[str]:

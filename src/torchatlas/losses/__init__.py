@@ -1,3 +1,10 @@
 """Floor 2: losses, what training makes small."""
 
+from .consistency import ConsistencyLoss as ConsistencyLoss, ramp as ramp
 from .perceptron import PerceptronLoss as PerceptronLoss
+from .polynomial import PolyLoss as PolyLoss
+from .quality import (
+    DistributionFocalLoss as DistributionFocalLoss,
+    QualityFocalLoss as QualityFocalLoss,
+    VarifocalLoss as VarifocalLoss,
+)

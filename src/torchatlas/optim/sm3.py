@@ -9,7 +9,7 @@ from torch.optim.optimizer import ParamsT
 
 from ..cards.card import method
 from ..engine.errors import UsageError
-from .foreach import AbstractForeach, Tensors, at_least_zero, below_one
+from .foreach import AbstractForeach, Tensors, at_least_zero, below_one, bites
 
 
 @method(
@@ -42,51 +42,59 @@ class SM3(AbstractForeach):
 
     def move(self, weights: Tensors, grads: Tensors, group: dict[str, Any]) -> None:
         """One step of weights of one device and type."""
+        bounded = _tight if group["form"] == "ii" else _loose
         covers = [self._cover(weight) for weight in weights]
-        squares = list(torch._foreach_mul(grads, grads))
-        bounds = (_tight if group["form"] == "ii" else _loose)(covers, squares)
-        roots = torch._foreach_clamp_min(bounds, torch.finfo(weights[0].dtype).tiny)  # where g is 0 too
-        torch._foreach_sqrt_(roots)
-        steps: Any = torch._foreach_div(grads, roots)
-        if group["momentum"]:
-            kept = [self._kept(weight) for weight in weights]
-            torch._foreach_lerp_(kept, steps, 1 - group["momentum"])
-            steps = kept
-        torch._foreach_add_(weights, steps, alpha=-group["lr"])
+        moved = self.kept("momentum", weights) if group["momentum"] else grads
+        for w, g, cover, m in bites(weights, grads, covers, moved, whole=True):
+            roots = bounded(cover, g)
+            torch._foreach_sqrt_(roots)
+            if group["momentum"]:
+                torch._foreach_lerp_(m, torch._foreach_div(g, roots), 1 - group["momentum"])
+                torch._foreach_add_(w, m, alpha=-group["lr"])
+            else:
+                torch._foreach_addcdiv_(w, g, roots, value=-group["lr"])
 
     def _cover(self, weight: Tensor) -> Tensors:
-        """The accumulators, one for each axis, of the shape that broadcasts along it."""
+        """The accumulators, one for each axis, of the shape that broadcasts along it.
+
+        They begin at the smallest number above 0, by which 0 can be divided.
+        """
         state, axes = self.state[weight], max(1, weight.ndim)
         if "axis0" not in state:
             for axis in range(axes):
                 shape = [n if k == axis else 1 for k, n in enumerate(weight.shape)]
-                state[f"axis{axis}"] = weight.new_zeros(shape)
+                state[f"axis{axis}"] = weight.new_full(shape, torch.finfo(weight.dtype).tiny)
         return [state[f"axis{axis}"] for axis in range(axes)]
 
-    def _kept(self, weight: Tensor) -> Tensor:
-        state = self.state[weight]
-        if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(weight)
-        return state["momentum"]
 
-
-def _tight(covers: list[Tensors], squares: Tensors) -> Tensors:
+def _tight(covers: list[Tensors], grads: Tensors) -> Tensors:
     """Form II: the bounds from before, and this step's squares entry by entry."""
-    bounds = torch._foreach_add([reduce(torch.minimum, cover) for cover in covers], squares)
+    bounds = [_smallest(cover) for cover in covers]
+    torch._foreach_addcmul_(bounds, grads, grads)
     for cover, bound in zip(covers, bounds, strict=True):
-        for axis, accumulator in enumerate(cover):
-            accumulator.copy_(_slice_maxima(bound, axis))
-    return list(bounds)
+        torch._foreach_copy_(cover, _maxima(bound))
+    return bounds
 
 
-def _loose(covers: list[Tensors], squares: Tensors) -> Tensors:
+def _loose(covers: list[Tensors], grads: Tensors) -> Tensors:
     """Form I: each slice adds its largest square, and the smallest slice bounds an entry."""
-    for cover, square in zip(covers, squares, strict=True):
-        for axis, accumulator in enumerate(cover):
-            accumulator.add_(_slice_maxima(square, axis))
-    return [reduce(torch.minimum, cover) for cover in covers]
+    for cover, square in zip(covers, torch._foreach_mul(grads, grads), strict=True):
+        torch._foreach_add_(cover, _maxima(square))
+    return [_smallest(cover) for cover in covers]
 
 
-def _slice_maxima(values: Tensor, axis: int) -> Tensor:
-    others = [k for k in range(values.ndim) if k != axis]
-    return values.amax(others, keepdim=True) if others else values
+def _smallest(cover: Tensors) -> Tensor:
+    """The smallest accumulator over each entry, in memory of its own.
+
+    The last axes go first: only the last minimum is as large as the weight, and long in its inner loop.
+    """
+    return reduce(torch.minimum, reversed(cover)) if len(cover) > 1 else cover[0].clone()
+
+
+def _maxima(values: Tensor) -> Tensors:
+    """The largest value of each slice of each axis: of the first one, then of what is left of the others."""
+    found, left = [], values
+    for axis in range(values.ndim - 1):
+        found.append(left.amax(list(range(axis + 1, values.ndim)), keepdim=True))
+        left = left.amax(axis, keepdim=True)
+    return [*found, left]

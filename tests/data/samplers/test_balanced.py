@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from torchatlas import create
-from torchatlas.data.samplers import ClassBalanced
+from torchatlas.data.samplers import ClassBalanced, ProgressivelyBalanced, ReversedSampling
 from torchatlas.engine.errors import UsageError
 
 COUNTS = (100, 20, 0, 4)
@@ -58,3 +58,27 @@ def test_an_epoch_has_as_many_rows_as_the_data_and_is_a_function_of_seed_and_epo
 def test_what_has_no_classes_is_refused(labels):
     with pytest.raises(UsageError, match="needs class numbers"):
         ClassBalanced(labels)
+
+
+def test_reversed_sampling_draws_by_the_inverse_of_the_counts():
+    labels = torch.repeat_interleave(torch.arange(3), torch.tensor([100, 10, 1]))
+    sampler = ReversedSampling(labels, 2)
+    assert sampler.shares.tolist() == pytest.approx([1 / 111, 10 / 111, 100 / 111])
+    rows = drawn(sampler)
+    got = torch.bincount(labels[rows], minlength=3) / len(rows)
+    assert got.tolist() == pytest.approx([1 / 111, 10 / 111, 100 / 111], abs=0.01)
+
+
+def test_progressive_sampling_goes_from_the_rows_to_the_classes():
+    sampler = ProgressivelyBalanced(LABELS, 3, epochs=10)
+    for epoch, t in ((0, 0.0), (3, 0.3), (10, 1.0), (25, 1.0)):
+        want = [(1 - t) * n / 124 + (t / 3 if n else 0) for n in COUNTS]
+        assert sampler.shares_in(epoch).tolist() == pytest.approx(want, abs=1e-12)
+    early, late = (
+        torch.cat([ProgressivelyBalanced(LABELS, seed, epochs=10).order(epoch) for seed in range(200)])
+        for epoch in (0, 10)
+    )
+    rare = [(LABELS[rows] == 3).double().mean().item() for rows in (early, late)]
+    assert rare == pytest.approx([4 / 124, 1 / 3], abs=0.02)
+    with pytest.raises(UsageError, match="epochs=0"):
+        ProgressivelyBalanced(LABELS, epochs=0)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from torchatlas.engine.errors import UsageError
-from torchatlas.losses.metric import TripletLoss, TripletMiner
+from torchatlas.losses.metric import ImprovedTriplet, TripletLoss, TripletMiner
 
 KINDS = ("easy", "semi_hard", "hard")
 
@@ -102,3 +102,24 @@ def test_wrong_options_are_refused():
     for options in ({"margin": -0.1}, {"mining": "medium"}, {"reduction": "none"}):
         with pytest.raises(UsageError, match=str(next(iter(options.values())))):
             TripletLoss(**options)
+
+
+@pytest.mark.parametrize("options", [{}, {"inner": 0.5, "weight": 0.3, "margin": 0.2}, {"squared": False}])
+def test_improved_triplet_adds_a_cost_for_wide_pairs(options):
+    x, y = batch()
+    margin, inner = options.get("margin", 1.0), options.get("inner", 0.01)
+    weight, squared = options.get("weight", 0.002), options.get("squared", True)
+    hinges = by_hand(x.tolist(), y.tolist(), "all", margin, squared)
+    rows = [[v / sqrt(sum(w * w for w in row)) for v in row] for row in x.tolist()]
+    total = 0.0
+    for (a, p, _), hinge in hinges.items():
+        d = sum((v - w) ** 2 for v, w in zip(rows[a], rows[p], strict=True))
+        total += hinge + weight * max(0.0, (d if squared else sqrt(d)) - inner)
+    assert ImprovedTriplet(**options)(x, y).item() == pytest.approx(total / len(hinges), rel=1e-12)
+
+
+def test_improved_triplet_with_a_wide_inner_margin_is_the_triplet_loss():
+    x, y = batch()
+    torch.testing.assert_close(ImprovedTriplet(0.7, inner=5.0)(x, y), TripletLoss(0.7, "all")(x, y))
+    with pytest.raises(UsageError, match="-1"):
+        ImprovedTriplet(inner=-1.0)

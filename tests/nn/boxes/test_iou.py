@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from torchatlas.engine.errors import UsageError
-from torchatlas.nn.boxes import areas, pairwise_iou
+from torchatlas.nn.boxes import areas, centre_distance, centre_gap, hull, pairwise_iou, shared
 
 
 def exact(a: list[int], b: list[int]) -> Fraction:
@@ -59,3 +59,22 @@ def test_gradient():
 def test_other_shapes_are_refused():
     with pytest.raises(UsageError, match=r"shape \(n, 4\).*\(4,\)"):
         pairwise_iou(torch.zeros(4), torch.zeros(2, 4))
+
+
+def test_the_box_around_both_and_the_way_between_centres():
+    a, b = torch.tensor([0.0, 0, 2, 2]), torch.tensor([1.0, 1, 4, 3])
+    assert [x.item() for x in hull(a, b)] == [4, 3]
+    assert [x.item() for x in hull(a[[2, 3, 0, 1]], b)] == [4, 3]  # whichever way round
+    assert [x.item() for x in centre_gap(a, b)] == [1.5, 1]
+    assert centre_distance(a, b).item() == pytest.approx(3.25 / 25)
+    assert centre_distance(a, a) == 0 and centre_distance(0 * a, 0 * a) == 0
+    both, either = shared(a, b)
+    assert both == 1 and either == 9
+
+
+def test_pairs_are_broadcast():
+    a, b = drawn(4, 1).double(), drawn(5, 2).double()
+    for measure in (shared, hull, centre_gap):
+        every = measure(a[:, None], b)
+        alone = [measure(a[2], b[3])[k] for k in (0, 1)]
+        assert every[0].shape == (4, 5) and [every[k][2, 3] for k in (0, 1)] == alone

@@ -5,7 +5,7 @@ import torch
 
 from torchatlas import catalog, create
 
-NAMES = [card.name for card in catalog().values() if card.kind == "initializer"]
+NAMES = [c.name for c in catalog().values() if c.page == "nn/initialization/random.py"]
 
 
 def drawn(name: str, shape: tuple[int, ...] = (300, 200), **options: object) -> torch.Tensor:

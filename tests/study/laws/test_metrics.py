@@ -68,7 +68,21 @@ class Finishes(Mean):
         return score
 
 
+class Hides(Mean):
+    def __init__(self):
+        super().__init__()
+        self.most = 0.0
+
+    def update(self, prediction, target):
+        super().update(prediction, target)
+        self.most = max(self.most, float(prediction.max()))
+
+    def compute(self):
+        return super().compute() + self.most
+
+
 CAUGHT = [
+    (Hides, "state_is_all"),
     (MeanOfMeans, "order_does_not_matter"),
     (MeanOfMeans, "merged_halves_are_the_whole"),
     (LastBatch, "every_batch_counts"),

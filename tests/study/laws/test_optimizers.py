@@ -48,6 +48,21 @@ class Restless(Walks):
             weight.mul_(0.9)
 
 
+class OneRate(Walks):
+    @torch.no_grad()
+    def step(self, closure=None):
+        with torch.enable_grad():
+            closure()
+        for group in self.param_groups:
+            for weight in group["params"]:
+                self.change(weight)
+
+
+class Waits(OneRate):
+    def change(self, weight):
+        weight.sub_(min(group["lr"] for group in self.param_groups) * weight.grad)
+
+
 class Mumbles(Walks):
     def change(self, weight):
         if weight.grad.is_sparse:
@@ -58,6 +73,8 @@ CASES = [
     ("Divides", "nothing_stays_nothing"),
     ("Restless", "nothing_stays_nothing"),
     ("Writes", "gradients_are_left_alone"),
+    ("OneRate", "groups_keep_their_rates"),
+    ("Waits", "groups_keep_their_rates"),
     ("Mumbles", "strange_gradients_are_taken_or_refused"),
 ]
 

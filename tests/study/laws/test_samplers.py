@@ -45,6 +45,11 @@ class Instance(ClassBalanced):
         return torch.arange(self.rows)
 
 
+class Longer(ClassBalanced):
+    def order(self, epoch):
+        return torch.cat([super().order(epoch), super().order(epoch)])
+
+
 class First(ClassBalanced):
     def order(self, epoch):
         return torch.where(super().order(epoch) == 3, 4, super().order(epoch))
@@ -57,6 +62,7 @@ CASES = [
     ("Global", "seed_and_epoch_decide"),
     ("Instance", "classes_come_as_claimed"),
     ("First", "classes_come_as_claimed"),
+    ("Longer", "rows_are_there"),
 ]
 
 

@@ -51,7 +51,7 @@ def test_the_chart_goes_from_the_largest_class_to_the_smallest():
     chart = recall_chart([(MARK, recalls([run([1, 9, 5, 3, 7, 0])]))], data())
     (line,) = chart.figure.axes[0].lines
     assert line.get_ydata().tolist() == [0.9, 0.7, 0.5, 0.3, 0.1, 0]
-    assert [text.get_text() for text in chart.figure.axes[0].get_xticklabels()][0] == "b\n900"
+    assert chart.figure.axes[0].get_xticklabels()[0].get_text() == "b\n900"
     assert "largest to the smallest" in inline(chart)
 
 

@@ -22,16 +22,10 @@ class RandomShift(nn.Module):
         self.pixels = pixels
 
     def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c, h, w)
-        count, _, height, width = x.shape
+        height, width = x.shape[2:]
         if min(height, width) <= self.pixels:
             raise UsageError(f"images of {height}x{width} cannot be moved by {self.pixels} pixels")
-        padded = F.pad(x, (self.pixels,) * 4, mode="reflect")
-        moves = torch.randint(2 * self.pixels + 1, (2, count, 1), device=x.device)
-        rows = moves[0] + torch.arange(height, device=x.device)  # (b, h)
-        columns = moves[1] + torch.arange(width, device=x.device)  # (b, w)
-        image = torch.arange(count, device=x.device)[:, None, None]
-        moved = padded.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]]
-        return moved.permute(0, 3, 1, 2).contiguous()
+        return windows(F.pad(x, (self.pixels,) * 4, mode="reflect"), height, width)
 
 
 @method("random_flip", year=2012, paper="Krizhevsky et al., NeurIPS 2012", topics=("augmentation", "vision"))
@@ -48,3 +42,15 @@ class RandomFlip(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c, h, w)
         mirrored = torch.rand(len(x), 1, 1, 1, device=x.device) < self.probability
         return torch.where(mirrored, x.flip(-1), x)
+
+
+def windows(x: Tensor, height: int, width: int) -> Tensor:  # (b, c, h, w) -> (b, c, height, width)
+    """A window of each image at a place of its own; all places are as likely."""
+    count, _, tall, wide = x.shape
+    down = torch.randint(tall - height + 1, (count, 1), device=x.device)
+    right = torch.randint(wide - width + 1, (count, 1), device=x.device)
+    rows = down + torch.arange(height, device=x.device)  # (b, height)
+    columns = right + torch.arange(width, device=x.device)  # (b, width)
+    image = torch.arange(count, device=x.device)[:, None, None]
+    found = x.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]]
+    return found.permute(0, 3, 1, 2).contiguous()

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..reduction import checked, reduced
+from .sizes import normalised_sigmoid
 
 
 @method(
@@ -28,7 +30,7 @@ class FocalLoss(nn.Module):
         self, gamma: float = 2.0, alpha: float | Sequence[float] | None = None, reduction: str = "mean"
     ):
         super().__init__()
-        self.gamma, self.reduction = _checked(gamma, reduction)
+        self.gamma, self.reduction = _at_least_zero(gamma), checked(reduction)
         self.alpha = alpha
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -40,7 +42,7 @@ class FocalLoss(nn.Module):
             losses = losses.new_tensor(self.alpha)[target] * losses
         elif self.alpha is not None:
             losses = self.alpha * losses
-        return _reduced(losses, self.reduction)
+        return reduced(losses, self.reduction)
 
 
 @method(
@@ -61,7 +63,7 @@ class SigmoidFocalLoss(nn.Module):
 
     def __init__(self, gamma: float = 2.0, alpha: float | None = 0.25, reduction: str = "mean"):
         super().__init__()
-        self.gamma, self.reduction = _checked(gamma, reduction)
+        self.gamma, self.reduction = _at_least_zero(gamma), checked(reduction)
         if alpha is not None and not 0 <= alpha <= 1:
             raise UsageError(f"alpha must be between 0 and 1, not {alpha}")
         self.alpha = alpha
@@ -73,7 +75,11 @@ class SigmoidFocalLoss(nn.Module):
         losses = focal(F.logsigmoid(torch.where(positive, prediction, -prediction)), self.gamma)
         if self.alpha is not None:
             losses = torch.where(positive, self.alpha * losses, (1 - self.alpha) * losses)
-        return _reduced(losses, self.reduction)
+        return reduced(losses, self.reduction)
+
+    def probabilities(self, scores: Tensor) -> Tensor:  # (b, k) -> (b, k)
+        """Of the classes: sigmoids, made to add up to one."""
+        return normalised_sigmoid(scores)
 
 
 def focal(log_p: Tensor, gamma: float) -> Tensor:
@@ -84,15 +90,7 @@ def focal(log_p: Tensor, gamma: float) -> Tensor:
     return rest.clamp_min(torch.finfo(rest.dtype).tiny) ** gamma * -log_p
 
 
-def _checked(gamma: float, reduction: str) -> tuple[float, str]:
+def _at_least_zero(gamma: float) -> float:
     if not gamma >= 0:
         raise UsageError(f"gamma must be at least 0, not {gamma}")
-    if reduction not in ("mean", "sum", "none"):
-        raise UsageError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-    return gamma, reduction
-
-
-def _reduced(losses: Tensor, reduction: str) -> Tensor:
-    if reduction == "none":
-        return losses
-    return losses.mean() if reduction == "mean" else losses.sum()
+    return gamma

@@ -1,17 +1,24 @@
-"""The triplet loss: a sample is nearer to its own class than to another by a margin; and its miner."""
+"""Triplet losses: a sample is nearer to its own class than to another by a margin; and their miner."""
 
-import torch
 from torch import Tensor
 
 from ...cards.card import method
 from ...engine.errors import UsageError
-from .embedding import AbstractEmbeddingLoss, distances
+from .embedding import AbstractEmbeddingLoss, distances, pairs
 
 
+@method(
+    "hard_negative_mining",
+    kind="tool",
+    year=2015,
+    paper="arXiv:1503.03832",
+    topics=("metric-learning",),
+)
 class TripletMiner:
-    r"""Which triplets (anchor, positive, negative) of a batch teach: "easy", "semi_hard", "hard" or "all".
+    r"""Hard negative mining: which triplets (anchor, positive, negative) of a batch teach.
 
-    hard: $d_{an} \le d_{ap}$; semi-hard: $d_{ap} < d_{an} < d_{ap} + m$; easy: farther, with nothing left to
+    One of the kinds "easy", "semi_hard", "hard" or "all".
+    hard: $d_{an} \leq d_{ap}$; semi-hard: $d_{ap} < d_{an} < d_{ap} + m$; easy: farther, with nothing left to
     learn. The three part all triplets of two different samples of one class and one of another.
     """
 
@@ -24,9 +31,8 @@ class TripletMiner:
 
     def __call__(self, distance: Tensor, labels: Tensor) -> Tensor:  # (b, b), (b,) -> (b, b, b)
         """Whether (anchor, positive, negative) is taken, from the distances of all pairs."""
-        same = labels[:, None] == labels
-        other = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-        mask = other[:, :, None] & ~same[:, None, :]
+        positive, negative = pairs(labels)
+        mask = positive[:, :, None] & negative[:, None, :]
         lead = distance.detach()[:, None, :] - distance.detach()[:, :, None]  # d_an - d_ap
         match self.kind:
             case "easy":
@@ -67,9 +73,41 @@ class TripletLoss(AbstractEmbeddingLoss):
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         distance = distances(self.points(embeddings), self.squared)
-        mined = self.miner(distance, labels)  # (b, b, b)
-        hinge = (
-            distance[:, :, None] - distance[:, None, :] + self.margin
-        ).relu()  # anchor, positive, negative
-        total = torch.where(mined, hinge, 0.0).sum()
-        return total / mined.sum().clamp_min(1) if self.reduction == "mean" else total
+        return self.over(self.hinges(distance), self.miner(distance, labels))
+
+    def hinges(self, distance: Tensor) -> Tensor:  # (b, b) -> (b, b, b)
+        """What each anchor, positive and negative cost, from the distances of all pairs."""
+        return (distance[:, :, None] - distance[:, None, :] + self.margin).relu()
+
+
+@method(
+    "improved_triplet",
+    year=2016,
+    paper="Cheng et al., CVPR",
+    topics=("classification", "metric-learning", "person-reidentification"),
+)
+class ImprovedTriplet(TripletLoss):
+    r"""Improved triplet loss: the triplet loss, and a cost for every positive farther than an inner margin.
+
+    To $\max(0, d_{ap}^2 - d_{an}^2 + m)$ it adds $\beta \max(0, d_{ap}^2 - m')$ with $\beta$ `weight` and
+    $m'$ `inner`, so that classes are small in themselves, not only smaller than their distance from others.
+    All triplets of a batch are taken.
+    """
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        inner: float = 0.01,
+        weight: float = 0.002,
+        squared: bool = True,
+        unit: bool = True,
+        reduction: str = "mean",
+    ):
+        super().__init__(margin, "all", squared, unit, reduction)
+        if not (inner >= 0 and weight >= 0):
+            raise UsageError(f"inner and weight must be at least 0, not {inner} and {weight}")
+        self.inner, self.weight = inner, weight
+
+    def hinges(self, distance: Tensor) -> Tensor:  # (b, b) -> (b, b, b)
+        """The triplets' hinges, and their positives' own."""
+        return super().hinges(distance) + self.weight * (distance - self.inner).relu()[:, :, None]

@@ -11,5 +11,6 @@ borrowed(
     "neither blank nor z'ₛ₋₂). reduction='mean' divides each loss by its sequence's length first",
     year=2006,
     paper="Graves et al., ICML",
+    aliases=("ctc",),
     topics=("sequence", "speech", "reading"),
 )

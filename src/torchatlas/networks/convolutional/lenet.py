@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cards.card import method
-from ...cards.reader import create
 from ...engine.errors import UsageError
+from ...nn.choosing import Choice, activation as chosen
 
 
 @method(
@@ -56,7 +56,7 @@ class LeNet5(nn.Module):
         in_channels: int = 1,
         input_size: tuple[int, int] = (28, 28),
         pad_first: int = 0,
-        activation: str | Callable[[], nn.Module] = "sigmoid",
+        activation: Choice = "sigmoid",
         pooling: str | Callable[[], nn.Module] = "max",
         sparse: bool = False,
         output: str = "linear",
@@ -71,19 +71,20 @@ class LeNet5(nn.Module):
         if output not in OUTPUTS:
             raise UsageError(f"lenet5's output is one of {', '.join(OUTPUTS)}, not {output!r}")
 
-        def act() -> nn.Module:
-            return create(activation) if isinstance(activation, str) else activation()
+        def act(channels: int) -> nn.Module:
+            return chosen(activation, channels)
 
         def shrink(channels: int) -> nn.Module:
             return _pooling(pooling, channels, act)
 
         self.body = nn.Sequential(
-            *(nn.Conv2d(in_channels, 6, 5, padding=pad_first), act(), shrink(6)),
-            *(SparseConv2d() if sparse else nn.Conv2d(6, 16, 5), act(), shrink(16)),
-            *(nn.Flatten(), nn.Linear(16 * rows * columns, 120), act(), nn.Linear(120, 84), act()),
+            *(nn.Conv2d(in_channels, 6, 5, padding=pad_first), act(6), shrink(6)),
+            *(SparseConv2d() if sparse else nn.Conv2d(6, 16, 5), act(16), shrink(16)),
+            *(nn.Flatten(), nn.Linear(16 * rows * columns, 120), act(120)),
+            *(nn.Linear(120, 84), act(84)),
         )
         self.head = OUTPUTS[output](84, num_classes)
-        _start(self, gain=4.0 if isinstance(act(), nn.Sigmoid) else 1.0)
+        _start(self, gain=4.0 if isinstance(act(84), nn.Sigmoid) else 1.0)
 
     def forward_features(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, 84)
         return self.body(x)
@@ -159,7 +160,7 @@ OUTPUTS: dict[str, Callable[[int, int], nn.Module]] = {"linear": nn.Linear, "cod
 
 
 def _pooling(
-    pooling: str | Callable[[], nn.Module], channels: int, activation: Callable[[], nn.Module]
+    pooling: str | Callable[[], nn.Module], channels: int, activation: Callable[[int], nn.Module]
 ) -> nn.Module:
     if not isinstance(pooling, str):
         return pooling()
@@ -169,7 +170,7 @@ def _pooling(
         case "average":
             return nn.AvgPool2d(2)
         case "subsampling":
-            return nn.Sequential(Subsampling(channels), activation())
+            return nn.Sequential(Subsampling(channels), activation(channels))
     raise UsageError(f"lenet5's pooling is max, average or subsampling, not {pooling!r}")
 
 

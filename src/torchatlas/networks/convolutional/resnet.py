@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ...nn.choosing import Choice, activation as chosen
 
 Shortcut = Callable[[int, int, int], nn.Module]  # (channels in, channels out, stride)
 Block = Callable[[int, int, int], nn.Module]
@@ -33,22 +34,25 @@ SHORTCUTS: dict[str, Shortcut] = {"pad": PadShortcut, "projection": projection_s
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and the shortcut around them: ReLU(F(x) + shortcut(x))."""
+    """Two 3×3 convolutions and the shortcut around them: φ(F(x) + shortcut(x))."""
 
-    def __init__(self, in_channels: int, channels: int, stride: int, shortcut: Shortcut):
+    def __init__(
+        self, in_channels: int, channels: int, stride: int, shortcut: Shortcut, activation: Choice = "relu"
+    ):
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False),
             nn.BatchNorm2d(channels),
-            nn.ReLU(),
+            chosen(activation, channels),
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(channels),
         )
         same = stride == 1 and in_channels == channels
         self.shortcut = nn.Identity() if same else shortcut(in_channels, channels, stride)
+        self.activation = chosen(activation, channels)
 
     def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c', ⌈h/stride⌉, ⌈w/stride⌉)
-        return F.relu(self.body(x) + self.shortcut(x))
+        return self.activation(self.body(x) + self.shortcut(x))
 
 
 def stage(block: Block, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
@@ -128,8 +132,8 @@ class CifarResNet(AbstractResNet):
     r"""ResNet for small images: three stages of n blocks with 16, 32 and 64 channels, depth 6n + 2.
 
     Shortcuts that change the map are the paper's option A (`shortcut="pad"`, no parameters) or B
-    ("projection"). The paper trained 64,000 steps of 128 crops at a rate of 0.1, cut twice by ten, from 0.01
-    at the start for depth 110; the recipe here is for smaller budgets and without augmentation.
+    ("projection"); its `activation` is ReLU. It trained 64,000 steps of 128 crops at a rate of 0.1, cut twice
+    by ten, from 0.01 at the start for depth 110; the recipe here is for smaller budgets, not augmented.
     Shapes: (batch, in_channels, *input_size) -> logits (batch, num_classes); any size of image fits.
     Errors: `UsageError` for a depth that is not 6n + 2.
     """
@@ -141,6 +145,7 @@ class CifarResNet(AbstractResNet):
         input_size: tuple[int, int] = (32, 32),
         depth: int = 20,
         shortcut: str | Shortcut = "pad",
+        activation: Choice = "relu",
     ):
         if depth < 8 or depth % 6 != 2:
             raise UsageError(f"the depth is 6n + 2 (8, 14, 20, 32, 44, 56, 110 …), not {depth}")
@@ -148,9 +153,11 @@ class CifarResNet(AbstractResNet):
             raise UsageError(f"the shortcut is {' or '.join(SHORTCUTS)}, not {shortcut!r}")
         around = SHORTCUTS[shortcut] if isinstance(shortcut, str) else shortcut
         super().__init__(
-            nn.Sequential(nn.Conv2d(in_channels, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()),
+            nn.Sequential(
+                nn.Conv2d(in_channels, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), chosen(activation, 16)
+            ),
             16,
             [(depth // 6, channels) for channels in (16, 32, 64)],
-            partial(BasicBlock, shortcut=around),
+            partial(BasicBlock, shortcut=around, activation=activation),
             num_classes,
         )

@@ -1,12 +1,12 @@
 """The multilayer perceptron: affine maps with an activation between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from ...cards.card import method
-from ...cards.reader import create
+from ...nn.choosing import Choice, activation as chosen
 
 
 @method(
@@ -33,7 +33,7 @@ class MLP(nn.Module):
         in_features: int,
         num_classes: int,
         hidden: int | Sequence[int] = (256,),
-        activation: str | Callable[[], nn.Module] = "relu",
+        activation: Choice = "relu",
         dropout: float = 0.0,
     ):
         super().__init__()
@@ -41,7 +41,7 @@ class MLP(nn.Module):
         layers: list[nn.Module] = []
         for wide, narrow in pairwise(widths):
             layers.append(nn.Linear(wide, narrow))
-            layers.append(create(activation) if isinstance(activation, str) else activation())
+            layers.append(chosen(activation, narrow))
             if dropout:
                 layers.append(nn.Dropout(dropout))
         self.body = nn.Sequential(*layers)

@@ -6,8 +6,8 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...cards.reader import create
 from ...engine.errors import UsageError
+from ...nn.choosing import Choice, activation as chosen
 
 Maker = Callable[[], nn.Module]
 
@@ -37,9 +37,9 @@ class CausalSelfAttention(nn.Module):
 class FeedForward(nn.Sequential):
     """The network for each position: an affine map to `hidden`, an activation, and one back."""
 
-    def __init__(self, width: int, hidden: int, activation: str | Maker):
-        made = create(activation) if isinstance(activation, str) else activation()
-        super().__init__(nn.Linear(width, hidden), made, nn.Linear(hidden, width))
+    def __init__(self, width: int, hidden: int, activation: Choice):
+        middle = chosen(activation, hidden, dim=-1)
+        super().__init__(nn.Linear(width, hidden), middle, nn.Linear(hidden, width))
 
 
 class PostNormBlock(nn.Module):
@@ -60,7 +60,7 @@ def post_norm_blocks(
     layers: int,
     width: int,
     heads: int,
-    activation: str | Maker,
+    activation: Choice,
     dropout: float,
     attention_dropout: float = 0.0,
 ) -> list[PostNormBlock]:

@@ -1,6 +1,8 @@
 """Pooling that any map can have."""
 
-from ...cards.card import borrowed
+from torch import Tensor, nn
+
+from ...cards.card import borrowed, method
 
 borrowed(
     "max_pool",
@@ -52,3 +54,27 @@ borrowed(
     options={"norm_type": 2},
     tiny={"kernel_size": 2},
 )
+
+borrowed(
+    "fractional_max_pool",
+    "torch.nn:FractionalMaxPool2d",
+    "Fractional max pooling: windows at random places, so that a map shrinks by any ratio",
+    formula="max over windows of kernel_size that begin ⌊α (i + u)⌋ - ⌊α u⌋ in, u random per channel, the "
+    "last at the border; in evaluation too, which may be averaged over several looks",
+    year=2014,
+    paper="arXiv:1412.6071",
+    topics=("random",),
+    tiny={"kernel_size": 2, "output_ratio": 0.7},
+)
+
+
+@method("min_pool", tiny={"kernel_size": 2})
+class MinPool2d(nn.MaxPool2d):
+    """Min pooling: the smallest number of each window; the border counts as +∞.
+
+    Words and shapes: as `torch.nn.MaxPool2d`.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        smallest: Tensor = -super().forward(-input)
+        return smallest

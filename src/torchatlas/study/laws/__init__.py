@@ -8,43 +8,54 @@ from collections.abc import Iterator
 from ...cards.card import Card
 from . import (
     activations,
+    adversarial,
     agents,
     attacks,
     augmentations,
+    boxes,
     compressions,
     densities,
     diffusions,
     distillation,
+    embeddings,
     estimators,
     explanations,
     layers,
     learners,
     losses,
+    masks,
     metrics,
     networks,
     optimizers,
+    penalties,
     samplers,
+    sequences,
 )
 from .law import Check, Law as Law, LawBroken as LawBroken
 
 LAWS: dict[str, tuple[Check, ...]] = {
     "activation": activations.LAWS,
     "layer": layers.LAWS,
-    "norm": layers.LAWS,
+    "norm": layers.NORM_LAWS,
     "pool": layers.LAWS,
     "initializer": layers.INITIALIZER_LAWS,
     "network": networks.LAWS,
     "optimizer": optimizers.LAWS,
+    "optim/wrappers": optimizers.JOINT_LAWS,
+    "optim/gradient_free": optimizers.JOINT_LAWS,
     "schedule": optimizers.SCHEDULE_LAWS,
     "loss": losses.LAWS,
+    "losses/boxes": boxes.LAWS,
     "losses/distillation": distillation.LAWS,
-    "losses/metric": losses.EMBEDDING_LAWS,
-    "losses/sequence": losses.SEQUENCE_LAWS,
+    "losses/masks": masks.LAWS,
+    "losses/metric": embeddings.LAWS,
+    "losses/sequence": sequences.LAWS,
     "sampler": samplers.LAWS,
     "augmentation": augmentations.LAWS,
-    "gan_loss": losses.GAN_LAWS + learners.LAWS,
+    "gan_loss": adversarial.LAWS + learners.LAWS,
     "learner": learners.LAWS,
     "learning/reinforcement": learners.LAWS + agents.LAWS,
+    "penalty": penalties.LAWS,
     "metric": metrics.LAWS,
     "tool": (),  # each has a closed form of its own as its reference
     "estimator": estimators.LAWS,
@@ -59,7 +70,8 @@ def laws_for(card: Card) -> Iterator[Law]:
 
     Learners with densities, flows and diffusions keep the laws of those too.
     """
-    checks = LAWS.get(card.family, LAWS.get(card.kind, ()))
+    family = "" if card.kind == "tool" else card.family  # a decoder beside a loss is no loss
+    checks = LAWS.get(family, LAWS.get(card.kind, ()))
     if card.kind == "learner":
         checks += learners.DENSITY_LAWS if learners.has_density(card) else ()
         checks += densities.LAWS if densities.is_density(card) else ()

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...cards.card import Card
 from ...cards.reader import create
@@ -47,6 +47,44 @@ def close(got: Tensor, expected: Tensor, tolerance: float, what: str) -> None:
 def tiny(card: Card, **options: Any) -> Any:
     """The method in its card's smallest useful setting."""
     return create(card.name, **{**card.tiny, **options})
+
+
+def same_when_traced(module: nn.Module, *inputs: Any, tolerance: float = 1e-6, what: str = "") -> None:
+    """Raise `LawBroken` unless `torch.compile` takes the module in one graph and its exported program agrees.
+
+    Values and the gradients of every floating input are compared, compiled (without code generation: the
+    `aot_eager` backend) against eager; the exported program's values too. One graph also means that nothing
+    waits for a device.
+    """
+    eager = _values_and_gradients(module, inputs)
+    torch._dynamo.reset()
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager", dynamic=False)
+    for got, expected in zip(_values_and_gradients(compiled, inputs), eager, strict=True):
+        close(got, expected, tolerance, f"{what} compiled")
+    with torch.no_grad():
+        exported = torch.export.export(module, inputs).module()
+        close(_only(exported(*inputs)), _only(module(*inputs)), tolerance, f"{what} exported")
+
+
+def _values_and_gradients(call: Any, inputs: tuple[Any, ...]) -> list[Tensor]:
+    leaves = [x.detach().clone().requires_grad_() if _is_real(x) else x for x in inputs]
+    value = _only(call(*leaves))
+    wanted = [x for x in leaves if _is_real(x)]
+    if not value.requires_grad:
+        return [value]
+    return [
+        value.detach(),
+        *torch.autograd.grad(value.sum(), wanted, allow_unused=True, materialize_grads=True),
+    ]
+
+
+def _only(output: Any) -> Tensor:
+    tensor: Tensor = output[0] if isinstance(output, tuple | list) else output
+    return tensor
+
+
+def _is_real(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.is_floating_point()
 
 
 def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:

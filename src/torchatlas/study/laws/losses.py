@@ -1,46 +1,58 @@
-"""Laws of losses: of predictions, embeddings and sequences against targets, and of the pairs of GANs."""
+"""Laws of losses: of predictions against targets."""
 
-from collections.abc import Callable, Iterator
-from itertools import product
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...cards.card import Card
-from ...cards.reader import create
-from .law import Check, close, draw, must, tiny
+from .law import Check, close, draw, must, same_when_traced, tiny
 
 ROWS, OUTPUTS = 6, 3
-FRAMES = 7
 Losing = Callable[..., Tensor]
 
 
-def losing(card: Card, **options: Any) -> Losing:
-    """The loss as a function of (prediction, target), whatever form its family takes them in."""
-    loss = tiny(card, **options).double()
-    if card.family != "losses/sequence":
-        return loss
-    return lambda x, target: loss(x.log_softmax(2), *target)
+def losing(card: Card, dtype: torch.dtype = torch.double, **options: Any) -> Losing:
+    """The loss as a function of (prediction, target), whatever form its family takes them in.
+
+    Called again it is the same: it meets the same noise, and what it counts while it learns is forgotten.
+    """
+    loss = tiny(card, **options).to(dtype)
+    return lambda x, target: _seeded(_untouched(loss), x, target)
+
+
+def _seeded(loss: Losing, *inputs: Any) -> Tensor:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return loss(*inputs)
+
+
+def _untouched(loss: nn.Module) -> nn.Module:
+    """A copy of a loss that has buffers to move."""
+    return copy.deepcopy(loss) if any(True for _ in loss.buffers()) else loss
 
 
 def case(card: Card) -> tuple[Tensor, Any, Tensor]:
     """A prediction, a target, and the prediction that meets the target, of the form that the loss takes."""
     prediction = draw(ROWS, OUTPUTS, dtype=torch.double)
     classes = torch.arange(ROWS) % OUTPUTS
-    if card.family == "losses/metric":
-        _, points, classes = _embedded(card)
-        return points, classes, 10 * F.one_hot(classes, points.shape[1]).double()
-    if card.family == "losses/sequence":
-        return _sequences()
-    if card.page.rpartition("/")[2] == "regression.py":
+    if "regression" in card.topics or card.page.rpartition("/")[2] == "regression.py":
         values = draw(ROWS, OUTPUTS, seed=1, dtype=torch.double)
         return prediction, values, values.clone()
     if "multilabel" in card.topics:
         labels = (draw(ROWS, OUTPUTS, seed=1) > 0).double()
         return prediction, labels, 40 * labels - 20
+    if "semi-supervised" in card.topics:
+        other = draw(ROWS, OUTPUTS, seed=1, dtype=torch.double)
+        return prediction, other, other.clone()
+    if card.name == "dfl":
+        return prediction, *_places()
     loss = tiny(card)
+    if hasattr(loss, "probabilities"):
+        return _of_its_own(card, getattr(loss, "outputs", OUTPUTS), classes)
     if not isinstance(loss, torch.nn.KLDivLoss):
         smoothing = getattr(loss, "label_smoothing", 0.0)
         p = (1 - smoothing) * F.one_hot(classes, OUTPUTS).double() + smoothing / OUTPUTS
@@ -49,16 +61,18 @@ def case(card: Card) -> tuple[Tensor, Any, Tensor]:
     return prediction.log_softmax(1), p, p.log()
 
 
-def _sequences() -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
-    """Scores (frames, batch, symbols) with 0 the blank, labels one of which repeats, and unequal lengths."""
-    labels = torch.tensor([[1, 1, 2], [2, 1, 0]])
-    paths = torch.tensor([[1, 0, 1, 2, 2, 0, 0], [0, 2, 0, 1, 1, 0, 0]])
-    best = 30 * F.one_hot(paths.T, OUTPUTS).double()
-    return (
-        draw(FRAMES, 2, OUTPUTS, dtype=torch.double),
-        (labels, torch.tensor([FRAMES, FRAMES - 1]), torch.tensor([3, 2])),
-        best,
-    )
+def _of_its_own(card: Card, outputs: int, classes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores that the loss reads in its own way; far down its slope from zero they meet the classes."""
+    start = torch.zeros(ROWS, outputs, dtype=torch.double, requires_grad=True)
+    (slope,) = torch.autograd.grad(losing(card, reduction="sum")(start, classes), start)
+    return draw(ROWS, outputs, dtype=torch.double), classes, -60 * slope
+
+
+def _places() -> tuple[Tensor, Tensor]:
+    """Numbers between places, and the scores whose softmax has their shares of the two next to them."""
+    numbers = torch.tensor([0.0, 0.25, 1.0, 1.5, 1.75, OUTPUTS - 1], dtype=torch.double)
+    shares = (1 - (numbers[:, None] - torch.arange(OUTPUTS)).abs()).clamp_min(1e-9)
+    return numbers, shares.log()
 
 
 def target_is_the_minimum(card: Card) -> None:
@@ -86,8 +100,6 @@ def reductions_agree(card: Card) -> None:
     prediction, target, _ = case(card)
     each, total = (losing(card, reduction=r)(prediction, target) for r in ("none", "sum"))
     close(total, each.sum(), 1e-12, f"{card.name}'s sum")
-    if card.family == "losses/sequence":
-        each = each / target[2]
     rows = len(each) if getattr(tiny(card), "reduction", "mean") == "batchmean" else each.numel()
     close(losing(card)(prediction, target), each.sum() / rows, 1e-12, f"{card.name}'s mean")
 
@@ -109,128 +121,101 @@ def _is_real(target: Any) -> bool:
     return isinstance(target, Tensor) and target.is_floating_point()
 
 
-LAWS: tuple[Check, ...] = (target_is_the_minimum, gradient_is_right, reductions_agree, extremes_stay_finite)
-
-
-def _embedded(card: Card, rows: int = 12, width: int = 4) -> tuple[Losing, Tensor, Tensor]:
-    return losing(card), draw(rows, width, dtype=torch.double), torch.arange(rows) % OUTPUTS
-
-
-def means_divide_sums(card: Card) -> None:
-    """The sum is a whole number of means: those of the pairs or triplets that were compared."""
-    _, x, y = _embedded(card)
-    total, mean = (float(losing(card, reduction=r)(x, y)) for r in ("sum", "mean"))
-    count = total / mean
-    must(count > 0.5 and abs(count - round(count)) < 1e-6, f"{card.name}'s sum is {count:.6g} means")
-
-
-def rotations_change_nothing(card: Card) -> None:
-    """Rotated embeddings have the same loss."""
-    loss, x, y = _embedded(card)
-    turn = torch.linalg.qr(draw(4, 4, seed=2, dtype=torch.double))[0]
-    close(loss(x @ turn, y), loss(x, y), 1e-10, f"{card.name} of rotated embeddings")
-
-
-def order_and_names_change_nothing(card: Card) -> None:
-    """Rows in another order, and classes under other numbers, have the same loss."""
-    loss, x, y = _embedded(card)
-    rows = torch.arange(len(x)).flip(0)
-    close(loss(x[rows], y[rows]), loss(x, y), 1e-12, f"{card.name} of rows in another order")
-    close(loss(x, (y + 1) % OUTPUTS), loss(x, y), 1e-12, f"{card.name} of classes under other numbers")
-
-
-def nothing_to_compare_costs_nothing(card: Card) -> None:
-    """A batch of one row or one class, and rows that coincide, have finite losses and gradients."""
-    loss, x, y = _embedded(card)
-    for points, labels in ((x[:1], y[:1]), (x, 0 * y), (x, torch.arange(len(x))), (0 * x + 1, y)):
-        leaf = points.clone().requires_grad_()
-        value = loss(leaf, labels)
-        (grad,) = torch.autograd.grad(value, leaf)
+def one_class_alone_is_finite(card: Card) -> None:
+    """Loss and gradient are finite where all rows of a batch have the same target, and of one row."""
+    prediction, target, _ = case(card)
+    same = target[:1].expand(target.shape)
+    for x, aim in ((prediction, same), (prediction[:1], target[:1])):
+        x = x.clone().requires_grad_()
+        value = losing(card)(x, aim)
+        (grad,) = torch.autograd.grad(value, x)
         sound = torch.isfinite(value) and torch.isfinite(grad).all()
-        must(bool(sound), f"{card.name} is not finite on a batch with nothing to compare")
+        must(bool(sound), f"{card.name} is not finite on targets that are all the same")
 
 
-def descent_parts_the_classes(card: Card) -> None:
-    """Descending by the loss alone brings each sample's nearest other one into its own class."""
-    loss, x, y = _embedded(card)
-    leaf = x.clone().requires_grad_()
-    optimizer = torch.optim.Adam([leaf], lr=0.05)
-    for _ in range(300):
-        optimizer.zero_grad()
-        loss(leaf, y).backward()
-        optimizer.step()
-    points = F.normalize(leaf.detach(), dim=1)
-    nearest = torch.cdist(points, points).fill_diagonal_(torch.inf).argmin(1)
-    must(bool((y[nearest] == y).all()), f"{card.name} leaves samples nearer to other classes")
+def nothing_costs_nothing(card: Card) -> None:
+    """A batch without rows has no losses: their sum is 0, and their mean is PyTorch's, not a number."""
+    prediction, target, _ = case(card)
+    x, aim = prediction[:0].requires_grad_(), target[:0]
+    each, total, mean = (losing(card, reduction=r)(x, aim) for r in ("none", "sum", _mean(card)))
+    total.backward()
+    total, mean = total.detach(), mean.detach()
+    must(each.numel() == 0 and float(total) == 0, f"{card.name} of no rows costs {float(total)}")
+    must(bool(mean.isnan()), f"{card.name} of no rows has the mean {float(mean)}, where PyTorch's has none")
 
 
-EMBEDDING_LAWS: tuple[Check, ...] = (
+def _mean(card: Card) -> str:
+    """The word for the mean, of which KL divergence has its own."""
+    reduction: str = getattr(tiny(card), "reduction", "mean")
+    return reduction
+
+
+def half_precision_is_near(card: Card) -> None:
+    """Scores in bfloat16, and a loss under autocast, give about the loss of the same scores in float32."""
+    prediction, target, _ = case(card)
+    narrow = prediction.bfloat16()
+    real = _is_real(target)
+    loss = losing(card, torch.float32)
+    expected = loss(narrow.float(), target.bfloat16().float() if real else target)
+    close(loss(narrow, target.bfloat16() if real else target), expected, 0.04, f"{card.name} in bfloat16")
+    with torch.autocast("cpu", torch.bfloat16):
+        got = loss(narrow.float(), target.bfloat16().float() if real else target)
+    close(got, expected, 0.04, f"{card.name} under autocast")
+
+
+def curvature_is_right(card: Card) -> None:
+    """The gradient's gradient agrees with finite differences, as what learns to learn needs it."""
+    prediction, target, _ = case(card)
+    loss = losing(card)
+    torch.autograd.gradgradcheck(lambda x: loss(x, target), (prediction.requires_grad_(),))
+
+
+def traces_in_one_graph(card: Card) -> None:
+    """`torch.compile` and `torch.export` take the loss whole; where it draws or counts, its steps as well."""
+    if card.where.startswith("torch."):
+        return
+    prediction, target, _ = case(card)
+    x, aim = prediction.float(), target.float() if _is_real(target) else target
+    loss = tiny(card)
+    same_when_traced(loss.eval(), x, aim, tolerance=1e-5, what=card.name)
+    scored = loss(x, aim)
+    eager, other = loss.train(), copy.deepcopy(loss)
+    before = [buffer.clone() for buffer in loss.buffers()]
+    stepped = _seeded(eager, x, aim)
+    if torch.equal(scored, stepped) and all(map(torch.equal, before, loss.buffers())):
+        return
+    compiled = torch.compile(other, fullgraph=True, backend="aot_eager", dynamic=False)
+    close(_seeded(compiled, x, aim), stepped, 1e-5, f"{card.name}'s step compiled")
+    for mine, theirs in zip(eager.buffers(), other.buffers(), strict=True):
+        close(theirs, mine, 1e-5, f"{card.name}'s buffers after a compiled step")
+
+
+def scoring_moves_nothing(card: Card) -> None:
+    """In evaluation, and without gradient, a loss is the same twice, row by row, and keeps its buffers."""
+    prediction, target, _ = case(card)
+    loss = tiny(card, reduction="none").double()
+    before = [buffer.clone() for buffer in loss.buffers()]
+    with torch.no_grad():
+        left, right = loss(prediction, target), loss.eval()(prediction, target)
+        alone = torch.cat([loss(prediction[k : k + 1], target[k : k + 1]) for k in range(ROWS)])
+    close(left, right, 1e-12, f"{card.name} without gradient, in training and in evaluation mode")
+    close(alone, right, 1e-9, f"{card.name} of single rows")
+    kept = all(map(torch.equal, before, loss.buffers()))
+    must(kept, f"{card.name} counts what it is only asked to score")
+
+
+COMMON: tuple[Check, ...] = (
     target_is_the_minimum,
     gradient_is_right,
+    reductions_agree,
     extremes_stay_finite,
-    means_divide_sums,
-    rotations_change_nothing,
-    order_and_names_change_nothing,
-    nothing_to_compare_costs_nothing,
-    descent_parts_the_classes,
 )
-
-
-def padding_does_not_count(card: Card) -> None:
-    """Frames and labels beyond their lengths change nothing."""
-    x, (labels, frames, lengths), _ = case(card)
-    loss = losing(card)
-    other_x, other_labels = x.clone(), labels.clone()
-    other_x[-1, 1], other_labels[1, 2] = 5.0, 2
-    same = loss(other_x, (other_labels, frames, lengths))
-    close(same, loss(x, (labels, frames, lengths)), 1e-12, f"{card.name} with other padding")
-
-
-def _all_sequences(frames: int, symbols: int) -> Iterator[list[int]]:
-    for length in range(frames + 1):
-        yield from (list(labels) for labels in product(range(1, symbols), repeat=length))
-
-
-def sequences_share_one(card: Card) -> None:
-    """The probabilities of all label sequences add up to one, that of the empty one included."""
-    frames = 4
-    x, loss = draw(frames, 1, OUTPUTS, dtype=torch.double), losing(card, reduction="sum")
-    total = 0.0
-    for labels in _all_sequences(frames, OUTPUTS):
-        target = torch.tensor([labels or [1]]), torch.tensor([frames]), torch.tensor([len(labels)])
-        total += float(loss(x, target).neg().exp())
-    must(abs(total - 1) < 1e-9, f"{card.name}'s probabilities of all sequences add up to {total}")
-
-
-SEQUENCE_LAWS: tuple[Check, ...] = (*LAWS, padding_does_not_count, sequences_share_one)
-
-
-def _sides(card: Card) -> dict[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]]:
-    pair: Any = create(card.name, **card.tiny)
-    real, fake = draw(ROWS, 1, dtype=torch.double), draw(ROWS, 1, seed=1, dtype=torch.double)
-    return {"critic": (pair.critic, (real, fake)), "generator": (pair.generator, (fake,))}
-
-
-def gan_losses_are_scalars(card: Card) -> None:
-    """Both sides give one finite number."""
-    for side, (loss, logits) in _sides(card).items():
-        value = loss(*logits)
-        must(value.ndim == 0 and bool(torch.isfinite(value)), f"{card.name}.{side} gives {value}")
-
-
-def gan_gradients_are_right(card: Card) -> None:
-    """Autograd agrees with finite differences in double precision, on both sides."""
-    for loss, logits in _sides(card).values():
-        torch.autograd.gradcheck(loss, tuple(x.clone().requires_grad_() for x in logits))
-
-
-def gan_sides_pull_apart(card: Card) -> None:
-    """The critic wants real logits up and generated ones down; the generator wants its own up."""
-    wanted = {"critic": (-1, 1), "generator": (-1,)}
-    for side, (loss, logits) in _sides(card).items():
-        leaves = tuple((0.1 * x).requires_grad_() for x in logits)
-        for grad, sign in zip(torch.autograd.grad(loss(*leaves), leaves), wanted[side], strict=True):
-            must(float(grad.sum()) * sign > 0, f"{card.name}.{side} pulls the wrong way")
-
-
-GAN_LAWS: tuple[Check, ...] = (gan_losses_are_scalars, gan_gradients_are_right, gan_sides_pull_apart)
+LAWS: tuple[Check, ...] = (
+    *COMMON,
+    curvature_is_right,
+    one_class_alone_is_finite,
+    nothing_costs_nothing,
+    half_precision_is_near,
+    scoring_moves_nothing,
+    traces_in_one_graph,
+)

@@ -83,10 +83,20 @@ def compute_only_reads(card: Card) -> None:
     close(_score(metric), _score(whole), 1e-6, f"{card.name} going on after compute")
 
 
+def state_is_all(card: Card) -> None:
+    """A fresh metric that loads the state of another scores as it does, and counts on."""
+    used, fresh = _seen(card, [0, 1]), tiny(card)
+    fresh.load_state_dict(used.state_dict())
+    close(_score(fresh), _score(used), 0.0, f"{card.name} with loaded state")
+    fresh.update(*batches(fresh)[2])
+    close(_score(fresh), _score(_seen(card, [0, 1, 2])), 1e-6, f"{card.name} going on from loaded state")
+
+
 LAWS: tuple[Check, ...] = (
     merged_halves_are_the_whole,
     every_batch_counts,
     order_does_not_matter,
     reset_forgets,
     compute_only_reads,
+    state_is_all,
 )

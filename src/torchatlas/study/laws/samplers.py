@@ -22,12 +22,15 @@ def _sampler(card: Card, seed: int = 0) -> Any:
 
 
 def rows_are_there(card: Card) -> None:
-    """Epochs are lists of numbers of rows that the data has."""
+    """Epochs are lists of numbers of rows that the data has, as many as the sampler says."""
     sampler = _sampler(card)
-    rows = torch.cat([sampler.order(epoch) for epoch in range(20)])
+    epochs = [sampler.order(epoch) for epoch in range(20)]
+    rows = torch.cat(epochs)
     fits = rows.dtype == torch.long and rows.ndim == 1 and len(rows) > 0
     must(fits, f"{card.name} gives {rows.dtype} of shape {tuple(rows.shape)}, not row numbers")
     must(bool(((rows >= 0) & (rows < sum(COUNTS))).all()), f"{card.name} gives rows that are not there")
+    long = {len(epoch) for epoch in epochs}
+    must(long == {sampler.rows}, f"{card.name} has epochs of {long} rows and says {sampler.rows}")
 
 
 def seed_and_epoch_decide(card: Card) -> None:
@@ -51,11 +54,12 @@ def seed_and_epoch_decide(card: Card) -> None:
 
 
 def classes_come_as_claimed(card: Card) -> None:
-    """Over many epochs each class is drawn as often as `shares` says, and its rows alike."""
+    """Over many epochs each class is drawn as often as `shares_in` says, and its rows alike."""
     sampler, labels = _sampler(card), _labels()
     rows = torch.cat([sampler.order(epoch) for epoch in range(EPOCHS)])
-    close(sampler.shares.sum(), torch.tensor(1.0), 1e-9, f"{card.name}'s shares")
-    want = sampler.shares.double()[labels] / torch.tensor(COUNTS).double()[labels]  # per row
+    shares = torch.stack([sampler.shares_in(epoch) for epoch in range(EPOCHS)]).double()
+    close(shares.sum(1), torch.ones(EPOCHS), 1e-9, f"{card.name}'s shares")
+    want = shares.mean(0)[labels] / torch.tensor(COUNTS).double()[labels]  # per row
     got = torch.bincount(rows, minlength=len(labels)).double() / len(rows)
     for name, share in (("rows", (got, want)), ("classes", _by_class(labels, got, want))):
         error = (share[0] - share[1]).abs() / (share[1] / len(rows)).sqrt()

@@ -56,7 +56,7 @@ def sizes_section(methods: Sequence[tuple[Mark, Sequence[RunResult]]], data: Dat
 
 
 def recall_chart(lines: Sequence[tuple[Mark, Floats]], data: DataSummary) -> Chart:
-    """Per method the recall of each class, from the class with the most training rows to that of the fewest."""
+    """Per method the recall of each class, from that with the most training rows to that with the fewest."""
     order = np.concatenate(by_size(data.counts))
     with drawing():
         figure = Figure((WIDTH, 3.3), layout="constrained")

@@ -24,6 +24,7 @@ from ...losses.metric.embedding import AbstractEmbeddingLoss
 from ...networks.fitting import from_data
 from .faults import told
 from .recipe import Recipe
+from .regularizing import penalty_of
 from .trial import give_sizes
 from .words import choice, part, teacher_of
 
@@ -79,6 +80,10 @@ def build(recipe: Recipe, spec: Spec, method: Any = None) -> Learner:
         raise UsageError(
             f"{recipe.method} learns from a target and this data has none; say which with --target"
         )
+    if recipe.penalty is not None:
+        if not isinstance(learner, Supervised):
+            raise UsageError(f"{recipe.method} has a loss of its own, so it takes no penalty: leave it out")
+        learner.penalty = penalty_of(recipe.penalty)
     give_sizes(learner, spec)
     return learner
 
@@ -98,7 +103,8 @@ def _build(card: Card, spec: Spec, options: dict[str, Any], loss: str | None, me
         raise UsageError(
             "give the class of your network (or a function that makes one), not a module already made"
         )
-    criterion, words = _loss(loss, spec), from_data(thing, spec)
+    criterion = _loss(loss, spec)
+    words = from_data(thing, spec, getattr(criterion, "outputs", None))
     if isinstance(criterion, AbstractEmbeddingLoss):
         words = {word: WIDTH if word == "num_classes" else value for word, value in words.items()}
     network = thing(**{**words, **options})
@@ -125,15 +131,26 @@ def _loss(text: str | None, spec: Spec) -> nn.Module | None:
     name, options = choice(text)
     topics = find(name).topics
     if topics and spec.task in TASKS and spec.task not in topics:
-        fitting = [c.name for c in catalog().values() if c.kind == "loss" and spec.task in c.topics]
+        fitting = [c for c in catalog().values() if c.kind == "loss" and spec.task in c.topics]
+        plain = [c.name for c in fitting if c.where.startswith("torch.nn:")]
         usual = type(output_loss(spec.task)).__name__
-        cure = f"take {' or '.join(fitting)}, or leave it out" if fitting else "leave it out"
+        more = f" (torchatlas list --kind loss --topic {spec.task})" * (len(fitting) > len(plain))
+        cure = f"take {' or '.join(plain)}{more}, or leave it out" if plain else "leave it out"
         what = f"{name} is no loss for {spec.task} (it is for {' and '.join(topics)})"
         raise UsageError(f"{what}: {cure} for PyTorch's {usual}")
-    loss = create(name, **options)
+    loss = create(name, **{**_of_classes(get(name), spec), **options})
     if not isinstance(loss, nn.Module):
         raise UsageError(f"{name} is no loss of the form (prediction, target)")
     return loss
+
+
+def _of_classes(loss: Callable[..., Any], spec: Spec) -> dict[str, Any]:
+    """The words of a loss that the data answers: its number of classes, and how many rows train each."""
+    known = {"num_classes": spec.outputs, "class_counts": spec.counts}
+    words = inspect.signature(loss).parameters
+    if "class_counts" in words and not spec.counts:
+        raise UsageError("it weighs classes by their rows, and this data has no classes")
+    return {word: value for word, value in known.items() if word in words}
 
 
 def wanted_size(card: Card, options: Mapping[str, Any], method: Any = None) -> tuple[int, int] | None:

@@ -50,6 +50,7 @@ def prepare(recipe: Recipe, card: Card, dataset: Dataset, method: Any = None) ->
         split=recipe.split,
         fold=recipe.fold,
         labels=recipe.labels,
+        imbalance=recipe.imbalance,
         context=wanted_context(card, recipe.options, method) if dataset.modality == "text" else None,
         wanted_by=recipe.method,
     )

@@ -24,6 +24,7 @@ from ...engine.randomness import reseed
 from ...engine.record import Listener, Record
 from .build import build, make_optimizers, make_sampler, make_schedules
 from .recipe import Recipe
+from .regularizing import augmented
 from .run import RECORD
 from .trial import try_out
 
@@ -48,7 +49,8 @@ def make_loop(
     steps = steps_of(recipe, source.steps_per_epoch)
     valid = prepared.valid.to(device) if prepared.valid is not None else None
     scored = valid is not None and bool(learner.monitor)
-    try_out(learner, recipe, prepared.spec, prepared.train, valid if scored else None)
+    mixed = partial(source.batch, 0, 0, learner) if recipe.augment else None
+    try_out(learner, recipe, prepared.spec, prepared.train, valid if scored else None, mixed)
     if recipe.shard_model and group.size > 1:
         shard_model(learner, group)
     fused = False if recipe.shard_model else numerics.fused  # not every fused kernel knows sharded tensors
@@ -81,9 +83,11 @@ def _source(
     """The learner's own batches, or rows of the training part."""
     own = learner.source(prepared, recipe.batch_size, recipe.seed, device)
     sampler = make_sampler(recipe, card, prepared.train)
-    if own and sampler:
-        raise UsageError(f"{recipe.method} draws its own batches, so it takes no sampler: leave it out")
-    return own or sources.source_of(prepared.train, recipe.batch_size, recipe.seed, device, sampler)
+    if own and (sampler or recipe.augment):
+        what = "sampler" if sampler else "augment"
+        raise UsageError(f"{recipe.method} draws its own batches, so it takes no {what}: leave it out")
+    source = own or sources.source_of(prepared.train, recipe.batch_size, recipe.seed, device, sampler)
+    return augmented(recipe.augment, source, prepared.spec, recipe.seed, device)
 
 
 def _validated(learner: Learner, part: Part, seed: int, group: Group) -> dict[str, float]:

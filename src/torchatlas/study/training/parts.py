@@ -9,6 +9,7 @@ from ...cards.reader import UnknownName, find, get, near
 from ...engine.errors import UsageError
 from .build import FROM_RATE, LENGTHS, factory, is_classical
 from .recipe import Recipe
+from .regularizing import split_sum
 from .words import choice
 
 FED = ("optimizer", "schedule", "sampler")  # kinds whose first word is given by the run
@@ -23,6 +24,10 @@ def check_parts(recipe: Recipe, card: Card, method: Any = None) -> None:
     for kind in ("optimizer", "schedule", "loss", "sampler"):
         if (text := getattr(recipe, kind)) is not None:
             check_part(kind, text, kind)
+    for key, kind in (("augment", "augmentation"), ("penalty", "penalty")):
+        if (said := getattr(recipe, key)) is not None:
+            for text in split_sum(said):
+                check_part(key, text, kind)
     moved_by = card.name if card.kind == "optimizer" else choice(recipe.optimizer)[0]
     _check_words(moved_by, recipe.optimizer_options)
     schedule = card.name if card.kind == "schedule" else recipe.schedule

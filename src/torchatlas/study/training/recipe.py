@@ -39,6 +39,8 @@ class Recipe(BaseModel):
     schedule: str | None = None
     loss: str | None = None
     sampler: str | None = None
+    augment: str | None = None  # of training batches: names joined by +
+    penalty: str | None = None  # added to the loss in training: names joined by +
     clip: float | None = Field(None, gt=0)
     ema: float | None = Field(None, ge=0, lt=1)
     patience: int | None = Field(None, gt=0)
@@ -51,6 +53,7 @@ class Recipe(BaseModel):
     valid: float = Field(0.15, ge=0, lt=1)
     fold: tuple[int, int] | None = None
     labels: int | None = Field(None, gt=0)  # how many training rows show their targets; None: all
+    imbalance: float | None = Field(None, ge=1)  # training rows of the first class over those of the last
     metric: str | None = None
     device: str = "auto"
     threads: int | None = Field(None, gt=0)

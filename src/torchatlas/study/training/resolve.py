@@ -33,7 +33,8 @@ BUDGETS = {"epochs", "steps", "minutes"}
 EPOCHS = 30  # where neither the user nor the card says a budget
 STEPWISE = {  # what means something only to what is trained in steps
     *BUDGETS,
-    *("batch_size", "micro", "optimizer", "lr", "schedule", "loss", "sampler", "clip", "ema", "patience"),
+    *("batch_size", "micro", "optimizer", "lr", "schedule", "loss", "sampler"),
+    *("augment", "penalty", "clip", "ema", "patience"),
     *("validate_every", "log_every", "save_every", "save_every_steps"),
 }
 FROM_DATA = ("self", "spec", "num_classes", "in_channels", "in_features", "network")  # not the user's to say
@@ -92,7 +93,8 @@ class _Sorted:
 def _sorted_out(card: Card, method: Any, settings: Mapping[str, Any]) -> _Sorted:
     takes, found = method_options(card, method), _Sorted()
     for key, value in settings.items():
-        own = takes is not None and key in takes and is_classical(card)  # a tree's loss is its own
+        # A tree's loss is its own, and so is what a method that draws its own batches augments them by.
+        own = takes is not None and key in takes and (is_classical(card) or key in ("augment", "penalty"))
         if key in SETTABLE and not own:
             found.fields[key] = value
         elif key.startswith("optimizer."):

@@ -214,7 +214,7 @@ def _train_and_test(
         where = f". Go on with: torchatlas train --resume {folder}" if folder else ""
         raise type(error)(f"{error}{where}") from None
     finally:
-        if isinstance(loop.source, sources.Streamed):
+        if hasattr(loop.source, "close"):
             loop.source.close()
     facts = facts_of(loop)
     learner = _unsharded(loop, recipe, prepared, method)

@@ -1,7 +1,7 @@
 """The trial: a batch through all that a run will call, so that what does not fit is told before it begins."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,10 +19,18 @@ from .recipe import Recipe
 TARGETS = {"classification": "classes", "multilabel": "labels", "regression": "targets"}
 
 
-def try_out(learner: Learner, recipe: Recipe, spec: Spec, train: Part, valid: Part | None = None) -> None:
+def try_out(
+    learner: Learner,
+    recipe: Recipe,
+    spec: Spec,
+    train: Part,
+    valid: Part | None = None,
+    first: Callable[[], Batch] | None = None,
+) -> None:
     """Predict, lose and score the first rows; the learner and all randomness are afterwards what they were.
 
-    The losses are those of a step: its micro-batch, and the last batch of an epoch where that is shorter.
+    `first` gives the first batch where it is not made of the first rows alone (augmentation). The losses are
+    those of a step: its micro-batch, and the last batch of an epoch where that is shorter.
     Raises UsageError that says what was tried and what happened.
     """
     if not len(train):  # nothing to try: its learner lives through its data
@@ -42,6 +50,9 @@ def try_out(learner: Learner, recipe: Recipe, spec: Spec, train: Part, valid: Pa
             _try_scores(learner, name, recipe, valid)
         if type(learner).source is Learner.source:  # a source of its own may be an environment: left alone
             learner.train()
+            if first is not None:
+                with told(f"augment={recipe.augment} failed on the first batch"):
+                    batch = tuple(tensor[:rows] for tensor in first())
             _try_losses(learner, name, recipe, batch)
             rest = len(train) % size
             if rest and pieces == 1 and _reaches_the_rest(recipe, len(train) // size):
@@ -83,15 +94,14 @@ def _try_outputs(learner: Learner, name: str, spec: Spec, x: Tensor) -> None:
         return
     with told(f"{name} cannot take this data (inputs of shape {_shape(x, x)})"):
         found: Any = learner.network(x) if isinstance(learner, Supervised) else learner.predict(x)
+    wanted = getattr(learner.criterion, "outputs", spec.outputs) if supervised else spec.outputs
     what = f"{spec.outputs} {TARGETS[spec.task]}" if spec.outputs > 1 else f"one {TARGETS[spec.task][:-1]}"
     if not isinstance(found, Tensor):
-        raise UsageError(
-            f"{name} gives a {type(found).__name__}, not a tensor of (n, {spec.outputs}) for {what}"
-        )
+        raise UsageError(f"{name} gives a {type(found).__name__}, not a tensor of (n, {wanted}) for {what}")
     flat = supervised and spec.task != "classification" and spec.outputs == 1 and found.shape == (len(x),)
-    if found.shape != (len(x), spec.outputs) and not flat:
+    if found.shape != (len(x), wanted) and not flat:
         raise UsageError(
-            f"{name} gives {_shape(found, x)} for this data's {what}, in place of (n, {spec.outputs}); "
+            f"{name} gives {_shape(found, x)} for this data's {what}, in place of (n, {wanted}); "
             "use the constructor's num_classes for its last layer: it is filled from the data"
         )
 

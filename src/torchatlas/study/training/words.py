@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...cards.choice import choice as parsed_choice
 from ...cards.reader import create
 from ...engine.errors import UsageError
 
@@ -57,16 +58,10 @@ def split_values(text: str) -> list[str]:
 
 def choice(text: str) -> tuple[str, dict[str, Any]]:
     """`"sgd(lr=0.1)"` as its name and options. Raises UsageError where it is neither that nor a name."""
-    name, bracket, rest = text.strip().partition("(")
     try:
-        node = ast.parse(f"thing({rest}", mode="eval").body if bracket else None
-        if isinstance(node, ast.Call) and not node.args:
-            return name, {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
-    except (SyntaxError, ValueError):
-        pass
-    if "(" in text:
-        raise UsageError(f"{text!r} is not a name with options: write it as sgd(lr=0.1, momentum=0.9)")
-    return text.strip(), {}
+        return parsed_choice(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def part(value: Any) -> Any:

@@ -1,0 +1,26 @@
+"""Formulas broken in one place, page by page; `python -m bench mutations` shows whether the proof notices."""
+
+from bench.broken import (
+    activations,
+    boxes_and_masks,
+    classification,
+    convolutions,
+    embeddings_and_pairs,
+    norms_and_pools,
+    optimizers,
+    regularization,
+    spine,
+)
+from bench.broken.mutation import Mutation as Mutation
+
+MUTATIONS: tuple[Mutation, ...] = (
+    *activations.MUTATIONS,
+    *boxes_and_masks.MUTATIONS,
+    *classification.MUTATIONS,
+    *convolutions.MUTATIONS,
+    *embeddings_and_pairs.MUTATIONS,
+    *norms_and_pools.MUTATIONS,
+    *optimizers.MUTATIONS,
+    *regularization.MUTATIONS,
+    *spine.MUTATIONS,
+)

@@ -1,0 +1,1 @@
+"""Linear layers: affine maps of features."""
