@@ -48,7 +48,7 @@ parity: ## compare with other libraries, in an environment of their own
 	@$(MAKE) --no-print-directory VENV=.parity .parity/.ready-parity
 	OMP_NUM_THREADS=1 .parity/bin/python -m pytest -c parity/pytest.ini -n $(WORKERS) -q --table .parity/results.md parity
 
-new: ## write a page and its test: make new NAME=squareplus FAMILY=nn/activations
+new: ## write a page and its test: make new NAME=serf FAMILY=nn/activations
 	$(NEEDS_PYTHON)
 	@PYTHONPATH=src $(PYTHON) tools/new.py "$(NAME)" "$(FAMILY)"
 

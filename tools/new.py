@@ -1,6 +1,6 @@
 """Write the stubs of a new method: its page, its export line and its test.
 
-Run as `make new NAME=squareplus FAMILY=nn/activations`.
+Run as `make new NAME=serf FAMILY=nn/activations`.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def with_export(text: str, line: str) -> str:
 def check(root: Path, name: str, family: str) -> None:
     """Refuse a name that cannot be a page's, a family that is not there, and what exists already."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        raise Refused(f"{name!r} is no name: write small letters, digits and _, such as NAME=squareplus")
+        raise Refused(f"{name!r} is no name: write small letters, digits and _, such as NAME=serf")
     package = root / "src" / "torchatlas"
     if not family or not (package / family / "__init__.py").is_file():
         folders = {page.parent.relative_to(package).as_posix() for page in package.rglob("*.py")}

@@ -1,4 +1,5 @@
 import ast
+import math
 import re
 import subprocess
 import sys
@@ -112,11 +113,11 @@ def test_contributing_tells_every_make_target() -> None:
 def test_the_worked_example_works() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     page, test = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
-    there: dict[str, Any] = {"__name__": "example", "pytest": pytest, "torch": torch}
+    there: dict[str, Any] = {"__name__": "example", "math": math, "pytest": pytest, "torch": torch}
     exec(page.replace("from ...", "from torchatlas."), there)
     exec(test, there)
     for x in (-3.0, 0.0, 20.0):
-        there["test_squareplus_solves_its_equation"](x)
+        there["test_serf_is_the_papers_formula"](x)
 
 
 def test_make_test_and_ci_run_the_whole_suite() -> None:

@@ -247,10 +247,13 @@ def load_learner(learner: nn.Module, state: dict[str, Tensor]) -> None:
 def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
     """`load_state_dict` with whole tensors; what belongs to a parameter is laid out as it is.
 
-    Fused kernels walk over the memory of a parameter and of its state side by side.
+    Fused kernels walk over the memory of a parameter and of its state side by side. An optimizer around
+    another one has that as its `base`.
     """
     optimizer.load_state_dict(state)
-    for parameter, kept in optimizer.state.items():
-        for name, value in kept.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape and value.ndim:
-                kept[name] = like(value, parameter)
+    inner = [base] if (base := getattr(optimizer, "base", None)) is not None else []
+    for each in (optimizer, *inner):
+        for parameter, kept in each.state.items():
+            for name, value in kept.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape and value.ndim:
+                    kept[name] = like(value, parameter)
