@@ -2,6 +2,7 @@
 
 from bench.broken import (
     activations,
+    attention,
     boxes_and_masks,
     classification,
     convolutions,
@@ -15,6 +16,7 @@ from bench.broken.mutation import Mutation as Mutation
 
 MUTATIONS: tuple[Mutation, ...] = (
     *activations.MUTATIONS,
+    *attention.MUTATIONS,
     *boxes_and_masks.MUTATIONS,
     *classification.MUTATIONS,
     *convolutions.MUTATIONS,

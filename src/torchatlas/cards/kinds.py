@@ -21,7 +21,11 @@ _ALL = (
     Kind("layer", "nn.Module: a tensor in, a tensor out", ("nn",)),
     Kind("norm", "nn.Module: features in, normalised features of the same shape out", ("nn/normalization",)),
     Kind("pool", "nn.Module: a map (batch, channels, height, width) in, a smaller one out", ("nn/pooling",)),
-    Kind("position", "nn.Module: tells attention where its tokens stand", ("nn/positions",)),
+    Kind(
+        "position",
+        "nn.Module: added to embeddings, turning (q, k), or a bias on attention's scores",
+        ("nn/positions",),
+    ),
     Kind(
         "initializer",
         "f(tensor, generator=None) fills the tensor in place and returns it",

@@ -160,8 +160,9 @@ def write_state(folder: Path, state: Any) -> None:
         make_folder(folder.parent)
         fresh.mkdir()
         tensors, tree = pack(state)
-        _write_tensors(fresh / TENSORS, tensors)
         (fresh / TREE).write_bytes(json.dumps(tree).encode())
+        _write_tensors(fresh / TENSORS, tensors)
+        shutil.copymode(fresh / TREE, fresh / TENSORS)  # safetensors writes for the owner's eyes alone
         sums = {name: sync_file(fresh / name) for name in (TENSORS, TREE)}
         write_durably(fresh / MANIFEST, seal({"format": FORMAT, "files": sums}))
         sync_folder(fresh)
@@ -177,7 +178,7 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     try:
         save_file(dict(tensors), path)
     except SafetensorError as error:  # it has the system's number of the error in its words alone
-        code = re.search(r"code: (\d+)", str(error))
+        code = re.search(r"(?:os error|code:) (\d+)", str(error))
         raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
 
 

@@ -94,7 +94,7 @@ def test_either_box_may_be_the_prediction(name):
     torch.testing.assert_close(loss(a, b), loss(b, a))
 
 
-@pytest.mark.parametrize("name", set(ALL) - {"mpdiou_loss"})
+@pytest.mark.parametrize("name", [name for name in ALL if name != "mpdiou_loss"])
 def test_size_does_not_matter(name):
     a, b = drawn(20, 3), drawn(20, 4)
     loss = loss_of(name, reduction="none")

@@ -28,6 +28,7 @@ from . import (
     networks,
     optimizers,
     penalties,
+    positions,
     samplers,
     sequences,
 )
@@ -56,6 +57,7 @@ LAWS: dict[str, tuple[Check, ...]] = {
     "learner": learners.LAWS,
     "learning/reinforcement": learners.LAWS + agents.LAWS,
     "penalty": penalties.LAWS,
+    "position": positions.LAWS,
     "metric": metrics.LAWS,
     "tool": (),  # each has a closed form of its own as its reference
     "estimator": estimators.LAWS,
