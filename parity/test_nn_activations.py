@@ -12,7 +12,8 @@ from transformers.activations import ACT2FN
 from torchatlas import create
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-SLACK = {"softplus": 3e-9, "squareplus": 2e-12, "pau": 1e-11}  # theirs cancel; ours is a line from 20 on
+# Theirs cancel (ours of softplus is a line from 20 on), and SciPy's normal distribution has its own rounding.
+SLACK = {"softplus": 3e-9, "squareplus": 2e-12, "pau": 1e-11, "geglu": 1e-14}
 
 
 def gated(x, gate=special.expit):
@@ -103,7 +104,7 @@ def test_values(same, name, dtype):
         return
     small = x.abs() < 8  # where the largest number does not hide the others
     theirs = torch.from_numpy(function(x.double().numpy()))
-    kept = small if theirs.shape == x.shape else torch.ones_like(theirs, dtype=torch.bool)
+    kept = small if theirs.shape == x.shape else small.unflatten(1, (2, -1)).all(1)  # of both halves
     assert torch.allclose(ours.double()[kept], theirs[kept], rtol=tolerance, atol=tolerance)
 
 

@@ -321,7 +321,7 @@ def test_sam(same):
     peer = path(
         lambda params: pytorch_optimizer.SAM(params, torch.optim.SGD, rho=0.1, perturb_eps=0.0, **sgd), True
     )
-    same("sam", "pytorch_optimizer.SAM", mine, peer, 1e-9)
+    same("sam", "pytorch_optimizer.SAM", mine, peer, 1e-7)  # theirs adds up the norm in single precision
 
 
 def test_averages(same):
