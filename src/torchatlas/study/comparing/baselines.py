@@ -26,7 +26,8 @@ GUESSES = {"classification": "majority", "multilabel": "majority", "regression":
 LIVED = {"language": "bigram", "control": "random_policy"}
 NEAREST = "nearest_input"  # of classes that training did not show
 CLASSICAL = "random_forest"
-SHARED = ("split", "test", "valid", "fold", "labels", "metric")  # of a method's recipe: what cuts its data
+# Of a method's recipe: what cuts its data.
+SHARED = ("split", "test", "valid", "fold", "labels", "imbalance", "metric")
 
 
 def baseline_names(dataset: Dataset, compared: Collection[str], recipe: Recipe) -> list[str]:
@@ -59,6 +60,7 @@ def run_baseline(name: str, dataset: Dataset, seed: int, settings: Mapping[str, 
         split=recipe.split,
         fold=recipe.fold,
         labels=recipe.labels,
+        imbalance=recipe.imbalance,
         context=recipe.options.get("context"),
     )
     if name == CLASSICAL:
