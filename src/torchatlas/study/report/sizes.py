@@ -51,7 +51,7 @@ def sizes_section(methods: Sequence[tuple[Mark, Sequence[RunResult]]], data: Dat
         "middle and fewest training rows: mean over the seeds, lowest and highest in brackets."
     )
     shown = table(["method", *heads], rows, class_="plain")
-    chart = parts.figure(recall_chart([(mark, recall) for mark, recall in found], data))
+    chart = parts.figure(recall_chart(found, data), class_="chart broad")
     return parts.section("sizes", "Large classes and small ones", shown, chart, lead=lead)
 
 
