@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from .distribution import ALONE, Group, is_sharded
 from .errors import OutOfMemory, UsageError, ran_out
 from .graph import Graph, fits
-from .learner import Batch, Learner, Loss
+from .learner import Batch, Learner, Loss, told_apart
 from .numerics import EXACT, Numerics, compiled
 from .randomness import reseed
 
@@ -30,7 +30,8 @@ class Turn(nn.Module):
             return self.learner.loss(self.player, batch)
         with self.numerics.cast(self.device):
             result = self.learner.loss(self.player, batch)
-        return (result[0].float(), result[1]) if isinstance(result, tuple) else result.float()
+        loss, logs = told_apart(result)
+        return loss.float(), logs
 
 
 @dataclass
@@ -151,7 +152,7 @@ class Gradient:
             return Found(*graph(batch))
         reseed(self.device, *key, 0, "noise")
         result = self.turns[player](batch)
-        loss, logs = result if isinstance(result, tuple) else (result, {})
+        loss, logs = told_apart(result)
         loss.backward()
         return Found(loss.detach(), {name: log.detach() for name, log in logs.items()})
 
@@ -184,7 +185,7 @@ class Gradient:
             self._sync(n == len(parts) - 1)
             reseed(self.device, *key, i, "noise")
             result = turn(part)
-            loss, logs = result if isinstance(result, tuple) else (result, {})
+            loss, logs = told_apart(result)
             if len(parts) > 1 or self.group.size > 1:
                 loss, logs = loss * share, {name: log * share for name, log in logs.items()}
             for name, log in logs.items():

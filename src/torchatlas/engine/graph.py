@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 
-from .learner import Batch
+from .learner import Batch, told_apart
 from .numerics import compiled
 
 Whole = tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]  # loss, logs, gradient by weight
@@ -27,7 +27,7 @@ class Graph:
 
         def lost(weights: dict[str, Tensor], batch: Batch) -> tuple[Tensor, tuple[Tensor, dict[str, Tensor]]]:
             result = functional_call(turn, weights, (batch,))
-            loss, logs = result if isinstance(result, tuple) else (result, {})
+            loss, logs = told_apart(result)
             return loss, (loss, logs)
 
         def whole(weights: dict[str, Tensor], batch: Batch) -> Whole:
@@ -58,8 +58,7 @@ def fits(loss: Callable[[], Any], owned: Sequence[Tensor], buffers: Sequence[Ten
     """
     kept = [buffer.clone() for buffer in buffers]
     result = loss()
-    value: Tensor = result[0] if isinstance(result, tuple) else result
-    found = torch.autograd.grad(value, list(owned), allow_unused=True)
+    found = torch.autograd.grad(told_apart(result)[0], list(owned), allow_unused=True)
     still = [torch.equal(buffer, before) for buffer, before in zip(buffers, kept)]
     for buffer, before in zip(buffers, kept):
         buffer.data.copy_(before)

@@ -15,7 +15,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 from .checkpoint import read_state, replace_durably, write_state
 from .errors import AtlasError
 from .gradient import Gradient, Key
-from .learner import Batch, Learner
+from .learner import Batch, Learner, told_apart
 from .numerics import EXACT, Numerics
 from .randomness import reseed
 
@@ -130,7 +130,7 @@ def find_source(learner: Learner, player: str, batch: Batch, numerics: Numerics 
     try:
         with _watch(learner), numerics.cast(batch[0].device):
             result = learner.loss(player, batch)
-            loss = result[0] if isinstance(result, tuple) else result
+            loss, _ = told_apart(result)
             if _bad(loss):
                 return "loss", "every module's output is finite, the loss itself is not"
             loss.backward()

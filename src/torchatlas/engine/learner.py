@@ -21,6 +21,11 @@ TRIAL = 1024  # rows scored at a time
 Loss = Tensor | tuple[Tensor, dict[str, Tensor]]  # a scalar mean over the batch, with named scalars to record
 
 
+def told_apart(result: Loss) -> tuple[Tensor, dict[str, Tensor]]:
+    """The scalar, and the named ones: none where the loss came alone."""
+    return result if isinstance(result, tuple) else (result, {})
+
+
 class Learner(nn.Module):
     """What is trained: all its state is parameters and buffers; it knows no optimizer, device or rank.
 

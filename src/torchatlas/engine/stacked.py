@@ -20,7 +20,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from .errors import Interrupted
 from .gradient import Turn
-from .learner import Batch
+from .learner import Batch, told_apart
 from .loop import Loop
 from .stackable import Apart, batch_of, gradient_alone, refusal, seconds_of, unlike
 from .stopping import StopSignals
@@ -141,7 +141,7 @@ class Stack:
         state = {self.names[i]: weight for i, weight in enumerate(weights)} | rest
         under = {f"learner.{name}": tensor for name, tensor in state.items()}
         result = functional_call(self.turn, under, (batch,))
-        loss, logs = result if isinstance(result, tuple) else (result, {})
+        loss, logs = told_apart(result)
         return loss, {name: value.detach() for name, value in {"loss": loss, **logs}.items()}
 
     def measured(self) -> float:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..cards.card import method
-from ..engine.errors import UsageError
+from .reduction import checked, reduced
 
 
 @method(
@@ -23,14 +23,10 @@ class PerceptronLoss(nn.Module):
 
     def __init__(self, reduction: str = "mean"):
         super().__init__()
-        if reduction not in ("mean", "sum", "none"):
-            raise UsageError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-        self.reduction = reduction
+        self.reduction = checked(reduction)
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         rest = torch.arange(prediction.shape[1], device=prediction.device) != target[:, None]  # (b, k)
         margin = torch.where(rest, -prediction, prediction)  # (b, k)
         loss = torch.where(margin <= 0, -margin, 0.0).sum(1)  # (b,)
-        if self.reduction == "none":
-            return loss
-        return loss.mean() if self.reduction == "mean" else loss.sum()
+        return reduced(loss, self.reduction)

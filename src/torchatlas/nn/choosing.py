@@ -1,4 +1,4 @@
-"""Activations by name, told how many channels they stand on."""
+"""Modules by name, told how many channels they stand on."""
 
 import inspect
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from ..cards.reader import create, get
 Choice = str | Callable[[], nn.Module]  # a name, its class, or a function that makes one
 
 
-def activation(choice: Choice, channels: int, dim: int = 1) -> nn.Module:
-    """An activation for tensors of so many channels, which lie along a dimension.
+def chosen(choice: Choice, channels: int, dim: int = 1) -> nn.Module:
+    """An activation, or another module, for tensors of so many channels, which lie along a dimension.
 
-    Most know nothing of channels. One with parameters for each (its signature has `channels`, and `dim` where
-    the channels need not be dimension 1) is told them, unless its maker has bound them already.
+    Most activations know nothing of channels. One with parameters for each (its signature has `channels`, and
+    `dim` where the channels need not be dimension 1) is told them, unless its maker has bound them already.
     """
     words: dict[str, Any] = {"channels": channels, "dim": dim}
     if isinstance(choice, str):

@@ -94,7 +94,7 @@ def test_dropout_falls_where_the_papers_say():
 
 def test_too_many_ids_are_refused():
     for kind in (GPT, TransformerLM):
-        with pytest.raises(UsageError, match="7 characters are more than the context of 6"):
+        with pytest.raises(UsageError, match="7 places are more than the context of 6"):
             kind(**SMALL)(torch.zeros(1, 7, dtype=torch.long))
 
 

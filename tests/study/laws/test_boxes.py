@@ -68,7 +68,7 @@ CASES = [
     ("Cornered", "places_do_not_matter"),
     ("Divides", "any_box_stays_finite"),
     ("Away", "descent_finds_the_box"),
-    ("Breaks", "graph_is_whole"),
+    ("Breaks", "compiles_and_exports"),
 ]
 
 

@@ -103,8 +103,8 @@ CASES = [
     ("Counts", "scoring_moves_nothing"),
     ("Noisy", "scoring_moves_nothing"),
     ("Looks", "scoring_moves_nothing"),
-    ("Waits", "traces_in_one_graph"),
-    ("Learns", "traces_in_one_graph"),
+    ("Waits", "compiles_and_exports"),
+    ("Learns", "compiles_and_exports"),
 ]
 CHECKS = {check.__name__: check for check in losses.LAWS}
 

@@ -95,7 +95,7 @@ CASES = [
     ("Fixed", "proxies_learn"),
     ("Hidden", "proxies_learn"),
     ("Coarse", "half_precision_is_near"),
-    ("Looks", "traces_in_one_graph"),
+    ("Looks", "compiles_and_exports"),
 ]
 
 

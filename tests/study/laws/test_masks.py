@@ -69,7 +69,7 @@ CASES = [
     ("Counts", "ignored_pixels_do_not_count"),
     ("Logs", "extremes_stay_finite"),
     ("Corner", "mirrors_change_nothing"),
-    ("Breaks", "graph_is_whole"),
+    ("Breaks", "compiles_and_exports"),
 ]
 
 

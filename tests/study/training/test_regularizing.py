@@ -4,7 +4,8 @@ import torch
 from torchatlas.data import Augmented, Part, Resident, Spec
 from torchatlas.engine.errors import UsageError
 from torchatlas.losses.penalties import L2Regularization, Penalties, RDrop
-from torchatlas.study.training.regularizing import augmented, penalty_of, split_sum
+from torchatlas.study.training.regularizing import augmented, penalty_of
+from torchatlas.study.training.words import split_sum
 
 IMAGES = Spec("image", (1, 6, 6), "classification", 3)
 
@@ -40,7 +41,7 @@ def test_augmentations_around_a_source():
 @pytest.mark.parametrize(
     ("text", "spec", "words"),
     [
-        ("relu", IMAGES, "no augmentation"),
+        ("relu", IMAGES, "not an augmentation"),
         ("random_flip", Spec("table", (4,), "classification", 3), "for images"),
         ("gaussian_noise", Spec("text", (4,), "language", 3), "text"),
         ("mixup", Spec("image", (1, 4, 4), "none", 0), "targets"),
@@ -49,5 +50,5 @@ def test_augmentations_around_a_source():
 def test_what_does_not_fit_is_told(text, spec, words):
     with pytest.raises(UsageError, match=words):
         augmented(text, source(), spec, 0)
-    with pytest.raises(UsageError, match="no penalty"):
+    with pytest.raises(UsageError, match="not a penalty"):
         penalty_of("cross_entropy")

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..reduction import checked, reduced
 
 
 @method(
@@ -32,9 +33,7 @@ class KDLoss(nn.Module):
             raise UsageError(f"temperature must be above 0, not {temperature}")
         if not 0 <= alpha <= 1:
             raise UsageError(f"alpha must be between 0 and 1, not {alpha}")
-        if reduction not in ("mean", "sum", "none"):
-            raise UsageError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-        self.temperature, self.alpha, self.reduction = temperature, alpha, reduction
+        self.temperature, self.alpha, self.reduction = temperature, alpha, checked(reduction)
 
     def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
         aim, y = target
@@ -42,9 +41,7 @@ class KDLoss(nn.Module):
         losses = losses + self.alpha * self.temperature**2 * soft_divergence(
             prediction, aim, self.temperature
         )
-        if self.reduction == "none":
-            return losses
-        return losses.mean() if self.reduction == "mean" else losses.sum()
+        return reduced(losses, self.reduction)
 
 
 def soft_divergence(prediction: Tensor, aim: Tensor, temperature: float) -> Tensor:  # (b, k), (b, k) -> (b,)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
-from ...nn.choosing import Choice, activation as chosen
+from ...nn.choosing import Choice, chosen
 
 Shortcut = Callable[[int, int, int], nn.Module]  # (channels in, channels out, stride)
 Block = Callable[[int, int, int], nn.Module]

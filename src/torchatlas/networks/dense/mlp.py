@@ -6,7 +6,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ...cards.card import method
-from ...nn.choosing import Choice, activation as chosen
+from ...nn.choosing import Choice, chosen
 
 
 @method(

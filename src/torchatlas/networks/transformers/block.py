@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...engine.errors import UsageError
-from ...nn.choosing import Choice, activation as chosen
+from ...nn.choosing import Choice, chosen
 
 Maker = Callable[[], nn.Module]
 

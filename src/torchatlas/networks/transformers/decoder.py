@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cards.card import method
+from ...nn.positions import LearnedPosition, SinusoidalPosition
 from .block import Maker, post_norm_blocks
-from .positions import LearnedPositions, SinusoidalPositions
 
 TANH_GELU = partial(nn.GELU, approximate="tanh")
 
@@ -81,7 +81,7 @@ class TransformerLM(AbstractDecoder):
     ):
         blocks = post_norm_blocks(layers, width, heads, activation, dropout)
         super().__init__(
-            nn.Embedding(num_classes, width), SinusoidalPositions(context, width), blocks, dropout
+            nn.Embedding(num_classes, width), SinusoidalPosition(context, width), blocks, dropout
         )
         self.context, self.scale = context, math.sqrt(width)
         nn.init.normal_(self.embedding.weight, std=width**-0.5)
@@ -134,7 +134,7 @@ class GPT(AbstractDecoder):
         activation: str | Maker = TANH_GELU,
     ):
         blocks = post_norm_blocks(layers, width, heads, activation, dropout, attention_dropout=dropout)
-        super().__init__(nn.Embedding(num_classes, width), LearnedPositions(context, width), blocks, dropout)
+        super().__init__(nn.Embedding(num_classes, width), LearnedPosition(context, width), blocks, dropout)
         self.context = context
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:

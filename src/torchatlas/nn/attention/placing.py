@@ -6,7 +6,7 @@ from collections.abc import Callable
 from torch import nn
 
 from ...engine.errors import UsageError
-from ..choosing import activation
+from ..choosing import chosen
 
 Choice = str | Callable[..., nn.Module] | None  # a name, its class, a function that makes one, or none
 
@@ -19,7 +19,7 @@ def attention(choice: Choice, channels: int) -> nn.Module:
     """
     if choice is None or choice == "none":
         return nn.Identity()
-    module = activation(choice, channels)
+    module = chosen(choice, channels)
     words = inspect.signature(module.forward).parameters.values()
     if sum(word.default is word.empty and word.kind is not word.VAR_POSITIONAL for word in words) > 1:
         raise UsageError(f"{choice!r} wants more than one map, so it cannot stand behind a block")

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
-from ..choosing import Choice, activation as chosen
+from ..choosing import Choice, chosen
 
 
 @method("fixup", kind="layer", year=2019, paper="arXiv:1901.09321", tiny={"channels": 4, "blocks": 4})

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ...cards.card import method
-from ..choosing import Choice, activation as chosen
+from ..choosing import Choice, chosen
 
 
 @method(

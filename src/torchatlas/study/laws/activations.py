@@ -1,7 +1,6 @@
 """Laws of activations."""
 
 import inspect
-import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -136,9 +135,7 @@ def compiles_and_exports(card: Card) -> None:
     """`torch.compile` takes it in one graph, `torch.export` takes it, and nothing changes."""
     if card.where.startswith("torch."):  # PyTorch's own are known to
         return
-    with warnings.catch_warnings():  # Dynamo itself makes an instance of what it warns of
-        warnings.filterwarnings("ignore", "(?s).*should not be instantiated", DeprecationWarning)
-        same_when_traced(_made(card), draw(*_shape(card, 3), seed=4), what=card.name)
+    same_when_traced(_made(card), draw(*_shape(card, 3), seed=4), what=card.name)
 
 
 LAWS: tuple[Check, ...] = (

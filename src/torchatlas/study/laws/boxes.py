@@ -114,7 +114,7 @@ def descent_finds_the_box(card: Card) -> None:
     must(nearer, f"{card.name} leads away from the truth")
 
 
-def graph_is_whole(card: Card) -> None:
+def compiles_and_exports(card: Card) -> None:
     """It compiles into one graph, exports, and agrees with itself."""
     prediction, target = boxes()
     same_when_traced(tiny(card).double().eval(), prediction, target, tolerance=1e-9, what=card.name)
@@ -128,5 +128,5 @@ LAWS: tuple[Check, ...] = (
     places_do_not_matter,
     any_box_stays_finite,
     descent_finds_the_box,
-    graph_is_whole,
+    compiles_and_exports,
 )

@@ -159,7 +159,7 @@ def half_precision_is_near(card: Card) -> None:
     close(got, loss(x, y), 0.05, f"{card.name} under autocast")
 
 
-def traces_in_one_graph(card: Card) -> None:
+def compiles_and_exports(card: Card) -> None:
     """`torch.compile` and `torch.export` take the loss whole."""
     loss, x, y = _embedded(card)
     same_when_traced(loss.float(), x.float(), y, tolerance=1e-4, what=card.name)
@@ -176,5 +176,5 @@ LAWS: tuple[Check, ...] = (
     descent_parts_the_classes,
     proxies_learn,
     half_precision_is_near,
-    traces_in_one_graph,
+    compiles_and_exports,
 )

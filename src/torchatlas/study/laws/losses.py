@@ -170,7 +170,7 @@ def curvature_is_right(card: Card) -> None:
     torch.autograd.gradgradcheck(lambda x: loss(x, target), (prediction.requires_grad_(),))
 
 
-def traces_in_one_graph(card: Card) -> None:
+def compiles_and_exports(card: Card) -> None:
     """`torch.compile` and `torch.export` take the loss whole; where it draws or counts, its steps as well."""
     if card.where.startswith("torch."):
         return
@@ -217,5 +217,5 @@ LAWS: tuple[Check, ...] = (
     nothing_costs_nothing,
     half_precision_is_near,
     scoring_moves_nothing,
-    traces_in_one_graph,
+    compiles_and_exports,
 )

@@ -115,7 +115,7 @@ def mirrors_change_nothing(card: Card) -> None:
     must(bool(torch.isfinite(loss(scores[..., 0], truth[..., 0]))), f"{card.name} of a row is not finite")
 
 
-def graph_is_whole(card: Card) -> None:
+def compiles_and_exports(card: Card) -> None:
     """It compiles into one graph, exports, and agrees with itself."""
     scores, truth, _ = case()
     truth[0, 0, :2] = IGNORED
@@ -130,5 +130,5 @@ LAWS: tuple[Check, ...] = (
     ignored_pixels_do_not_count,
     extremes_stay_finite,
     mirrors_change_nothing,
-    graph_is_whole,
+    compiles_and_exports,
 )

@@ -9,8 +9,7 @@ from ...cards.reader import UnknownName, find, get, near
 from ...engine.errors import UsageError
 from .build import FROM_RATE, LENGTHS, factory, is_classical
 from .recipe import Recipe
-from .regularizing import split_sum
-from .words import choice
+from .words import choice, choice_of, split_sum
 
 FED = ("optimizer", "schedule", "sampler")  # kinds whose first word is given by the run
 
@@ -41,11 +40,7 @@ def check_parts(recipe: Recipe, card: Card, method: Any = None) -> None:
 
 def check_part(key: str, text: str, kind: str) -> None:
     """Check `KEY=TEXT`, a name with options if any, as a part of a kind; a user's own is of every kind."""
-    name, options = choice(text)
-    card = find(name)
-    if card.kind not in (kind, "own"):
-        other = f"{card.name} is {_article(card.kind)}, not {_article(kind)}"
-        raise UsageError(f"{key}={text}: {other}; see torchatlas list --kind {kind}")
+    name, options = choice_of(kind, key, text)
     _check_words(name, options)
 
 
@@ -98,7 +93,3 @@ def _parameters(thing: Any, fed: bool = False) -> list[inspect.Parameter]:
     except (TypeError, ValueError):
         return []
     return words[1:] if fed else words
-
-
-def _article(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"

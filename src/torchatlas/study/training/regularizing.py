@@ -10,45 +10,20 @@ from ...data.spec import Spec
 from ...engine.errors import UsageError
 from ...engine.learner import Source
 from ...losses.penalties.penalty import Penalties
-from .words import choice
-
-JOINED = "+"
+from .words import choice, choice_of, split_sum
 
 
-def split_sum(text: str) -> list[str]:
-    """`"random_flip+random_crop(padding=4)"` as its names with options: split at each + outside brackets."""
-    parts, depth, start = [], 0, 0
-    for i, letter in enumerate(text):
-        depth += (letter in "([{") - (letter in ")]}")
-        if letter == JOINED and depth == 0:
-            parts.append(text[start:i])
-            start = i + 1
-    return [part.strip() for part in [*parts, text[start:]]]
-
-
-def made(text: str, kind: str) -> list[nn.Module]:
-    """What the names of a sum stand for. Raises UsageError for what is not of the kind."""
-    return [_one(each, text, kind) for each in split_sum(text)]
-
-
-def _one(text: str, whole: str, kind: str) -> nn.Module:
-    name, options = choice(text)
-    card = find(name)
-    if card.kind not in (kind, "own"):
-        raise UsageError(
-            f"{whole}: {name} is no {kind} (it is: {card.kind}); see torchatlas list --kind {kind}"
-        )
-    module = create(name, **options)
-    if not isinstance(module, nn.Module):
-        raise UsageError(f"{whole}: {name} made a {type(module).__name__}, not an nn.Module")
-    return module
+def made(key: str, text: str, kind: str) -> list[nn.Module]:
+    """What the names of `KEY=TEXT`, a sum, stand for. Raises UsageError for what is not of the kind."""
+    named = [choice_of(kind, key, each) for each in split_sum(text)]
+    return [create(name, **options) for name, options in named]
 
 
 def penalty_of(text: str | None) -> nn.Module | None:
     """The penalty that a recipe names: `"l2_regularization(strength=0.001)+r_drop"` is their sum."""
     if text is None:
         return None
-    every = made(text, "penalty")
+    every = made("penalty", text, "penalty")
     return every[0] if len(every) == 1 else Penalties(every)
 
 
@@ -59,7 +34,7 @@ def augmented(text: str | None, source: Source, spec: Spec, seed: int, device: A
     """
     if text is None:
         return source
-    every = made(text, "augmentation")
+    every = made("augment", text, "augmentation")
     if spec.modality not in ("image", "table"):
         raise UsageError(
             f"augment={text}: images and tables can be augmented, and this data is {spec.modality}"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ...cards.card import Card
 from ...cards.reader import find
 from ...engine.errors import UsageError
-from .build import factory, is_classical
+from .build import draws_its_own, factory, is_classical
 from .parts import check_parts
 from .recipe import SETTABLE, Recipe, first_problem
 from .words import written
@@ -92,9 +92,10 @@ class _Sorted:
 
 def _sorted_out(card: Card, method: Any, settings: Mapping[str, Any]) -> _Sorted:
     takes, found = method_options(card, method), _Sorted()
+    # A tree's loss is its own, and so is what a method that draws its own batches augments them by.
+    apart = is_classical(card) or draws_its_own(card, method)
     for key, value in settings.items():
-        # A tree's loss is its own, and so is what a method that draws its own batches augments them by.
-        own = takes is not None and key in takes and (is_classical(card) or key in ("augment", "penalty"))
+        own = takes is not None and key in takes and apart
         if key in SETTABLE and not own:
             found.fields[key] = value
         elif key.startswith("optimizer."):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...cards.choice import choice as parsed_choice
-from ...cards.reader import create
+from ...cards.reader import create, find
 from ...engine.errors import UsageError
 
 RUN = "run:"  # before the folder of a run, in place of a network
@@ -47,13 +47,22 @@ def _pair(text: str, flag: str) -> tuple[str, str]:
 
 def split_values(text: str) -> list[str]:
     """The values of `--vary KEY=a,b(k=1,j=2),(3,4)`: split at the commas outside brackets."""
+    return [value for value in _split(text, ",") if value]
+
+
+def split_sum(text: str) -> list[str]:
+    """`"random_flip+random_crop(padding=4)"` as its names with options: split at each + outside brackets."""
+    return _split(text, "+")
+
+
+def _split(text: str, mark: str) -> list[str]:
     parts, depth, start = [], 0, 0
     for i, letter in enumerate(text):
         depth += (letter in "([{") - (letter in ")]}")
-        if letter == "," and depth == 0:
+        if letter == mark and depth == 0:
             parts.append(text[start:i])
             start = i + 1
-    return [part.strip() for part in [*parts, text[start:]] if part.strip()]
+    return [part.strip() for part in [*parts, text[start:]]]
 
 
 def choice(text: str) -> tuple[str, dict[str, Any]]:
@@ -62,6 +71,23 @@ def choice(text: str) -> tuple[str, dict[str, Any]]:
         return parsed_choice(text)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def choice_of(kind: str, key: str, text: str) -> tuple[str, dict[str, Any]]:
+    """The name and the options of `KEY=TEXT`, a part of a kind; a user's own is of every kind.
+
+    Raises UnknownName, or UsageError where it is of another kind.
+    """
+    name, options = choice(text)
+    card = find(name)
+    if card.kind not in (kind, "own"):
+        other = f"{card.name} is {_article(card.kind)}, not {_article(kind)}"
+        raise UsageError(f"{key}={text}: {other}; see torchatlas list --kind {kind}")
+    return name, options
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
 
 
 def part(value: Any) -> Any:
