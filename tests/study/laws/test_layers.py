@@ -10,7 +10,7 @@ from torchatlas.study.laws import layers
 BROKEN = """
 import torch
 from torch import nn
-from torch.autograd import Function
+from wrong_modules import NoSecondGradient, Reads, WrongByItsParameter
 from torchatlas.nn.normalization import AbstractBatchNorm
 from torchatlas.nn.normalization.deviation import Variance
 
@@ -18,44 +18,6 @@ from torchatlas.nn.normalization.deviation import Variance
 class NotEmpty(nn.Module):
     def forward(self, x):
         return x.flatten(1) / x.abs().max()
-
-
-class Doubled(Function):
-    @staticmethod
-    def forward(ctx, x, scale):
-        ctx.save_for_backward(x, scale)
-        return x.tanh() * scale
-
-    @staticmethod
-    def backward(ctx, gradient):
-        x, scale = ctx.saved_tensors
-        return gradient * scale * (1 - x.tanh() ** 2), (2 * gradient * x.tanh()).sum()
-
-
-class WrongByItsParameter(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor(0.7))
-
-    def forward(self, x):
-        return Doubled.apply(x, self.scale)
-
-
-class Once(Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x.tanh()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (x,) = ctx.saved_tensors
-        return gradient * (1 - x.tanh() ** 2).detach()
-
-
-class NoSecondGradient(nn.Module):
-    def forward(self, x):
-        return Once.apply(x)
 
 
 class Root(nn.Module):
@@ -66,11 +28,6 @@ class Root(nn.Module):
 class Overflows(nn.Module):
     def forward(self, x):
         return x / x.square().mean(-1, keepdim=True).add(1e-30).square().square()
-
-
-class Reads(nn.Module):
-    def forward(self, x):
-        return x.tanh() if float(x.detach().sum()) > 0 else x.tanh() + 0
 
 
 class Autocast(nn.Module):

@@ -100,3 +100,10 @@ def test_each_player_has_its_own_optimizer():
     moved = [id(p) for o in optimizers.values() for p in o.param_groups[0]["params"]]
     assert set(optimizers) == {"critic", "generator"} and len(moved) == len(set(moved))
     assert optimizers["critic"].param_groups[0]["betas"] == (0.5, 0.999)
+
+
+def test_what_draws_its_own_batches_augments_them_itself():
+    """`augment` is mean_teacher's own option, and of other methods a field of the recipe."""
+    own, other = (resolve(name, "digits", {"augment": "gaussian_noise"}) for name in ("mean_teacher", "mlp"))
+    assert own.options["augment"] == "gaussian_noise" and own.augment is None
+    assert other.augment == "gaussian_noise" and "augment" not in other.options

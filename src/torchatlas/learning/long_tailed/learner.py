@@ -3,30 +3,29 @@
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...engine.errors import UsageError
 from ...engine.learner import Batch, Learner, Source
+from ..supervised.judged import AbstractJudged
 
 if TYPE_CHECKING:
     from ...data.prepared import Prepared
     from ...data.spec import Spec
 
 
-class AbstractLongTailed(Learner):
+class AbstractLongTailed(AbstractJudged):
     """A classifier of features: `network` has `forward_features` and a linear `head`.
 
     `judge` gives the scores that count. Raises UsageError for networks of another kind.
     """
 
     def __init__(self, network: nn.Module):
-        super().__init__()
+        super().__init__(network)
         linear = isinstance(getattr(network, "head", None), nn.Linear)
         if not (linear and hasattr(network, "forward_features")):
             name = getattr(network, "__atlas__", type(network).__name__)
             raise UsageError(f"{name} has no features with a linear head on top; mlp and the resnets have")
-        self.network = network
 
     @property
     def head(self) -> nn.Linear:
@@ -45,20 +44,6 @@ class AbstractLongTailed(Learner):
             found = self.features(x)
         self.network.train(mode)
         return found
-
-    def judge(self, x: Tensor) -> Tensor:  # (b, ...) -> (b, k)
-        """The scores that count when training is over."""
-        return self.network(x)
-
-    def scores(self, batch: Batch) -> dict[str, Tensor]:
-        """Per sample: the cross entropy and the accuracy."""
-        logits = self.judge(batch[0])
-        right = (logits.argmax(1) == batch[1]).float()
-        return {"loss": F.cross_entropy(logits, batch[1], reduction="none"), "accuracy": right}
-
-    def predict(self, x: Tensor) -> Tensor:
-        """Class probabilities (batch, classes)."""
-        return self.judge(x).softmax(1)
 
 
 class Staged:

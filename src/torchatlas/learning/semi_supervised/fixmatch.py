@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cards.card import method
+from ...data.augmentation.chain import Choice as Augmentation
 from ...engine.learner import Batch
 from ...networks.fitting import Maker, network_for
-from .learner import AbstractSemiSupervised, Augmentation, augmentation, refuse_other_tasks
+from .learner import AbstractSemiSupervised, augmentation, refuse_other_tasks
 
 if TYPE_CHECKING:
     from ...data.spec import Spec
