@@ -4,12 +4,7 @@ from bench.broken.mutation import Mutation
 
 CONTEXT = "nn/activations/context.py"
 MUTATIONS: tuple[Mutation, ...] = (
-    Mutation(
-        "step",
-        "missing case: zero",
-        "torch.heaviside(x, x.new_ones(()))",
-        "torch.heaviside(x, x.new_zeros(()))",
-    ),
+    Mutation("step", "missing case: zero", "(x >= 0).to(x.dtype)", "(x > 0).to(x.dtype)"),
     Mutation(
         "step",
         "sign: which way is straight through",
@@ -29,6 +24,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "((x + 3) / 6).clamp(0, 1)",
     ),
     Mutation("isru", "factor: α² for α", "x * alpha**0.5", "x * alpha"),
+    Mutation("isru", "factor: α of the slope", "yield _root(x, alpha)", "yield alpha * _root(x, alpha)"),
     Mutation(
         "isrlu",
         "missing term: bent above zero too",
@@ -42,8 +38,10 @@ MUTATIONS: tuple[Mutation, ...] = (
         "return x * (beta * x).sigmoid()",
         "return x * x.sigmoid() + 0 * beta",
     ),
+    Mutation("swish_beta", "factor: β of the slope", "yield gate + beta * bent", "yield gate + bent"),
     Mutation("acon", "missing term: p₂ x", "(beta * d * x).sigmoid() + p2 * x", "(beta * d * x).sigmoid()"),
     Mutation("acon", "factor: the gradient by β", "yield d * d * x * bent", "yield d * x * bent"),
+    Mutation("acon", "factor: β of the slope", "tilt = gate + beta * d * bent", "tilt = gate + d * bent"),
     Mutation(
         "meta_acon",
         "missing term: an activation between",
@@ -62,15 +60,15 @@ MUTATIONS: tuple[Mutation, ...] = (
         "pau", "missing term: no bars below", "horner(a, x) / (1 + total.abs())", "horner(a, x) / (1 + total)"
     ),
     Mutation("pau", "order: the constant below", "total = u * horner(b, u)", "total = horner(b, u)"),
+    Mutation("pau", "sign: form a's slope", 'x.sign() if form == "a" else total.sign()', "total.sign()"),
     Mutation(
         "opau",
         "factor: the other Hermite polynomials",
         '"hermite": lambda n: (1, 0, n)',
         '"hermite": lambda n: (2, 0, 2 * n)',
     ),
-    Mutation(
-        "opau", "missing term: the derivative's own line", "a * now[0] + line * now[1]", "line * now[1]"
-    ),
+    Mutation("opau", "missing term: the line's own slope", "a * f + (a * x + b) * now", "(a * x + b) * now"),
+    Mutation("opau", "missing term: B of the slope", "a * f + (a * x + b) * now", "a * f + a * x * now"),
     Mutation("pwlu", "factor: two spreads", "self.mean + 3 * self.spread", "self.mean + 2 * self.spread"),
     Mutation("pwlu", "factor: momentum 0.8", "1.0, 0.1)", "1.0, 0.2)"),
     Mutation(
@@ -81,7 +79,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation("sau", "missing term: α in the middle", "+ (1 + alpha) * x / 2", "+ x / 2"),
     Mutation("sau", "factor: variance for deviation", "z = x / sigma\n", "z = x / sigma**2\n"),
+    Mutation("sau", "wrong slope: not blurred", "(1 - alpha) * share) / 2", "(1 - alpha) * x.sign()) / 2"),
     Mutation("smu", "missing term: (1 - α) in erf", "d * (mu * d).erf()", "d * (mu * x).erf()"),
+    Mutation("smu", "missing term: the slope of erf", "(z.erf() + 2 * z * bell)", "z.erf()"),
     Mutation(
         "smu_1", "missing term: the square", "(1 - alpha) ** 2 * (x / root)", "(1 - alpha) * (x / root)"
     ),
@@ -101,6 +101,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "dynamic_relu", "factor: λ of the offsets", "OFFSET_RANGE = 1.0, 0.5", "OFFSET_RANGE = 1.0, 1.0"
     ),
     Mutation("dynamic_relu", "missing term: the -1 of θ", ".sigmoid() - 1\n", ".sigmoid()\n"),
+    Mutation(
+        "dynamic_relu",
+        "order: the first of equal ones",
+        "piece >= best",
+        "piece > best",
+        page="nn/activations/pointwise.py",
+    ),
     Mutation("dynamic_shift_max", "sign: the other way round", "x.roll(-j * step, 1)", "x.roll(j * step, 1)"),
     Mutation(
         "dynamic_shift_max",

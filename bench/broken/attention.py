@@ -44,8 +44,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "eca",
         "factor: k of another rule",
-        "(math.log2(channels) + b) / gamma",
-        "(math.log2(channels) - b) / gamma",
+        "(math.log2(channels) + 1) / 2",
+        "(math.log2(channels) - 1) / 2",
     ),
     Mutation("srm", "missing term: the deviation", "(variance + self.eps).sqrt()), 3)", "0 * variance), 3)"),
     Mutation(
@@ -79,7 +79,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "self.excite(mean_of_map(x))",
     ),
     Mutation(
-        "cbam", "rule: the smallest of all channels", "x.amax(dim, keepdim=True)", "x.amin(dim, keepdim=True)"
+        "cbam", "rule: the smallest of all channels", "x.amax(1, keepdim=True)", "x.amin(1, keepdim=True)"
     ),
     Mutation(
         "cbam",

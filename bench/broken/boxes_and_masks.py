@@ -73,8 +73,8 @@ MASK_LOSSES = (
     Mutation(
         "soft_iou_loss",
         "missing term: FN",
-        "sum(counts, torch.zeros_like(counts.tp))",
-        "counts.tp + counts.fp",
+        "(counts.tp, counts.tp + counts.fp + counts.fn)",
+        "(counts.tp, counts.tp + counts.fp)",
     ),
     Mutation(
         "tversky_loss",
@@ -110,8 +110,8 @@ MASK_LOSSES = (
     Mutation(
         "weighted_ce",
         "wrong class: the weight",
-        "(self.weight_of_class)[truth]",
-        "(self.weight_of_class)[truth - 1]",
+        "(scores.dtype)[truth]",
+        "(scores.dtype)[truth - 1]",
     ),
     Mutation("topk_ce", "rounding: down", "self.k / 100).ceil()", "self.k / 100).floor()"),
     Mutation("dpce_loss", "sign: far pixels weigh more", "(1 - ratio(away, far))", "ratio(away, far, 0.0)"),
@@ -227,7 +227,7 @@ METRICS = (
         "torch.nanmean(self.per_class())",
         "self.per_class().nan_to_num().mean()",
     ),
-    Mutation("iou_metric", "missing term: both counted twice", ".sum(0) - both", ".sum(0)"),
+    Mutation("iou_metric", "missing term: both counted twice", "self.found() - both", "self.found()"),
     Mutation(
         "fw_iou",
         "wrong weight: one each",
@@ -266,8 +266,8 @@ METRICS = (
     Mutation(
         "mpjpe",
         "wrong mean: hidden joints count",
-        'self.seen += seen.sum()\n\n    def compute(self) -> Tensor:\n        """The mean distance."""',
-        'self.seen += seen.numel()\n\n    def compute(self) -> Tensor:\n        """The mean distance."""',
+        "off.where(seen, 0).sum()\n        self.seen += seen.sum()",
+        "off.where(seen, 0).sum()\n        self.seen += seen.numel()",
     ),
     Mutation("oks", "factor: k = σ", "spread = 8 *", "spread = 2 *"),
     Mutation(

@@ -116,8 +116,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "deformable_conv",
         "missing case: the border repeats",
-        "return both.clamp(0, count - 1).long(), inside * (1",
-        "return both.clamp(0, count - 1).long(), (1",
+        "return both.long().clamp(0, count - 1), inside * (1",
+        "return both.long().clamp(0, count - 1), (1",
     ),
     Mutation(
         "deformable_conv_v2",

@@ -53,10 +53,18 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "sm3",
-        "wrong bound: the largest slice",
-        "reduce(torch.minimum, reversed(cover))",
-        "reduce(torch.maximum, reversed(cover))",
+        "wrong bound: the largest slice of the further axes",
+        "reduce(torch.minimum, reversed(others))",
+        "reduce(torch.maximum, reversed(others))",
     ),
+    Mutation("sm3", "wrong bound: that of the rows", "torch.minimum(t, b)", "torch.maximum(t, b)"),
+    Mutation(
+        "sm3",
+        "missing term: the maximum so far",
+        "torch.maximum(high, value.amax(0, keepdim=True), out=high)",
+        "high.copy_(value.amax(0, keepdim=True))",
+    ),
+    Mutation("sm3", "missing term: form I's columns", "_spread(highs, covers, torch._foreach_add_)", "pass"),
     Mutation(
         "lamb",
         "missing term: no trust ratio",

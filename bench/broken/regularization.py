@@ -24,8 +24,8 @@ NOISE = (
     Mutation(
         "max_pooling_dropout",
         "factor: weights in the wrong order",
-        "range(k * k - 1, -1, -1)",
-        "range(k * k)",
+        "arange(k * k - 1, -1, -1, dtype",
+        "arange(0, k * k, 1, dtype",
     ),
     Mutation("standout", "missing term: β", "(self.alpha * z + self.beta)", "(self.alpha * z)"),
     Mutation("weighted_channel_dropout", "sign: the lightest first", "largest=False", "largest=True"),

@@ -229,7 +229,7 @@ LEARNERS = (
 )
 
 TOOLS = (
-    Mutation("mean_iou", "missing term: both counted twice", ".sum(0) - both", ".sum(0)"),
+    Mutation("mean_iou", "missing term: both counted twice", "self.found() - both", "self.found()"),
     Mutation(
         "mean_iou",
         "wrong mean: absent classes count",
@@ -261,7 +261,9 @@ TOOLS = (
 
 LATER = (
     Mutation("focal_loss", "missing term: (1 - p)^γ", "** gamma * -log_p", "* -log_p"),
-    Mutation("focal_loss", "factor: α of another class", "(self.alpha)[target]", "(self.alpha)[target - 1]"),
+    Mutation(
+        "focal_loss", "factor: α of another class", "(losses.dtype)[target]", "(losses.dtype)[target - 1]"
+    ),
     Mutation(
         "sigmoid_focal_loss",
         "factor: α for both labels",

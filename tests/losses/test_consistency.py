@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from torchatlas.engine.errors import UsageError
-from torchatlas.losses import ConsistencyLoss, ramp
+from torchatlas.losses import ConsistencyLoss
 
 ONE, OTHER = [[2.0, 1.0, 0.0], [-1.0, 0.5, 30.0]], [[0.0, 1.0, 5.0], [2.0, -3.0, 0.1]]
 
@@ -50,12 +50,6 @@ def test_far_out_it_is_finite(distance):
     loss = ConsistencyLoss(distance)(z, -z.detach())
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(z.grad).all()
-
-
-def test_the_ramp():
-    assert ramp(0, 80) == pytest.approx(0.0067379, abs=5e-8)
-    assert ramp(20, 80, 30.0) == pytest.approx(30 * exp(-5 * 0.75**2))
-    assert ramp(80, 80) == ramp(500, 80) == ramp(0, 0) == 1.0
 
 
 def test_wrong_words_are_refused():

@@ -79,6 +79,10 @@ def test_pckh_is_pck_by_the_head():
     metric.update(found, target, heads, visible)
     other.update(found, target, torch.full((7,), 3.0), visible)
     assert metric.compute() == other.compute() and 0 < metric.compute() < 1
+    strict, half = create("pckh", threshold=0.25), create("pck", threshold=0.25)
+    strict.update(found, target, heads, visible)
+    half.update(found, target, torch.full((7,), 3.0), visible)
+    assert strict.compute() == half.compute() < metric.compute()
     right, wrong = create("pckh"), create("pckh")
     box = torch.tensor([[0.0, 0, 3, 4]])
     right.update(torch.tensor([[[1.5, 0.0]]]), torch.zeros(1, 1, 2), box)

@@ -183,9 +183,7 @@ def held(prepared: Prepared, seed: int) -> Prepared:
             notes.append(
                 f"the method learns from {count:,} of {len(part):,} training images: no more fit into memory"
             )
-        others = (None if t is None else t[torch.from_numpy(rows)] for t in (part.y, part.weight))
-        y, weight = others
-        return Part(part.x[rows], y, part.rows[rows], weight)
+        return part.at(rows)
 
     train, unlabelled = read(prepared.train), read(prepared.unlabelled)
     assert train is not None

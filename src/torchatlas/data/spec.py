@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 Task = Literal["classification", "regression", "multilabel", "language", "control", "none"]
@@ -104,6 +105,12 @@ class Part:
     def tensors(self) -> tuple[Tensor, ...]:
         """Inputs, then targets and weights where there are any."""
         return tuple(t for t in (self.x, self.y, self.weight) if t is not None)
+
+    def at(self, rows: np.ndarray[Any, Any]) -> "Part":
+        """Some of its rows, by their numbers; images that stay in files are read."""
+        numbers = torch.from_numpy(rows)
+        y, weight = (None if t is None else t[numbers] for t in (self.y, self.weight))
+        return Part(self.x[numbers], y, self.rows[rows], weight)
 
     def to(self, device: Any) -> "Part":
         """The same part on another device."""

@@ -1,6 +1,6 @@
 """Floor 2: losses, what training makes small."""
 
-from .consistency import ConsistencyLoss as ConsistencyLoss, ramp as ramp
+from .consistency import ConsistencyLoss as ConsistencyLoss
 from .perceptron import PerceptronLoss as PerceptronLoss
 from .polynomial import PolyLoss as PolyLoss
 from .quality import (

@@ -1,7 +1,5 @@
 """Consistency: a network should say the same of two versions of a sample."""
 
-import math
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -24,7 +22,7 @@ class ConsistencyLoss(nn.Module):
 
     With $p = \mathrm{softmax}(z)$ and $q = \mathrm{softmax}(z')$, which takes no gradient: `mse` is the mean
     over classes of $(p - q)^2$, `kl` is $\sum_c q_c \ln \frac{q_c}{p_c}$. It needs no labels, and is zero
-    where both agree. Learners add it to a supervised loss with a weight that rises, such as `ramp`.
+    where both agree. Learners add it to a supervised loss, with a weight that rises at first.
     Shapes: two tensors of scores (batch, classes) -> a scalar; (batch,) for `reduction="none"`.
     """
 
@@ -42,12 +40,3 @@ class ConsistencyLoss(nn.Module):
             log_p, log_q = prediction.log_softmax(1), target.log_softmax(1)
             losses = F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(1)
         return reduced(losses, self.reduction)
-
-
-def ramp(step: float, length: float, height: float = 1.0) -> float:
-    r"""The weight of consistency in training, `height` $e^{-5 (1 - t)^2}$ with t = `step` / `length`.
-
-    It rises from 0.0067 to 1 times `height` and stays there; a length of 0 has no rise.
-    """
-    t = min(max(step / length, 0.0), 1.0) if length > 0 else 1.0
-    return height * math.exp(-5 * (1 - t) ** 2)

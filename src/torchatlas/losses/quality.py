@@ -25,9 +25,7 @@ class AbstractQuality(nn.Module):
         losses = self.each(prediction, one_hot(target, prediction))
         return reduced(losses.sum(1), self.reduction)
 
-    def probabilities(self, scores: Tensor) -> Tensor:  # (b, k) -> (b, k)
-        """Of the classes: sigmoids, made to add up to one."""
-        return normalised_sigmoid(scores)
+    probabilities = staticmethod(normalised_sigmoid)
 
 
 @method(

@@ -1,5 +1,6 @@
-"""What losses per sample become: their mean, their sum, or themselves."""
+"""What losses have in common: the precision they are worked out in, and what those per sample become."""
 
+import torch
 from torch import Tensor
 
 from ..engine.errors import UsageError
@@ -19,3 +20,13 @@ def reduced(losses: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return losses
     return losses.mean() if reduction == "mean" else losses.sum()
+
+
+def reduced_or_zero(losses: Tensor, reduction: str) -> Tensor:
+    """The same, where no losses at all have the mean zero: an image may be without a box."""
+    return reduced(losses, reduction) if losses.numel() or reduction == "none" else losses.sum()
+
+
+def single(x: Tensor) -> Tensor:
+    """The same numbers in single precision at least."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) or not x.is_floating_point() else x

@@ -7,28 +7,23 @@ from torch import Tensor
 from ..cards.card import method
 from ..engine.errors import UsageError
 from ..nn.boxes.iou import wide
-from .metric import AbstractMetric
+from .metric import AbstractMean
 
 LUMA = (65.481, 128.553, 24.966)  # ITU-R BT.601, on a scale from 16 to 235 of 255
 
 
-class AbstractImageScore(AbstractMetric):
+class AbstractImageScore(AbstractMean):
     """A score of each image, averaged over images.
 
     `luma` compares the brightness alone (the Y of ITU-R BT.601, as in most super-resolution papers), `shave`
     leaves out so many pixels at each border (the scale, there).
     """
 
-    total: Tensor
-    seen: Tensor
-
     def __init__(self, data_range: float = 1.0, luma: bool = False, shave: int = 0):
         super().__init__()
         if not data_range > 0 or shave < 0:
             raise UsageError(f"data_range is above 0 and shave at least 0; got {data_range} and {shave}")
         self.data_range, self.luma, self.shave = data_range, luma, shave
-        self.add_sum("total", dtype=torch.double)
-        self.add_sum("seen")
 
     def scores(self, prediction: Tensor, target: Tensor) -> Tensor:  # 2 of (n, c, h, w) -> (n,)
         """The score of each image, from numbers of 0 .. 1."""
@@ -51,10 +46,6 @@ class AbstractImageScore(AbstractMetric):
             images = (16 + torch.einsum("nchw,c->nhw", images, images.new_tensor(LUMA)))[:, None] / 255
         cut = slice(self.shave, -self.shave or None)
         return images[:, :, cut, cut]
-
-    def compute(self) -> Tensor:
-        """The mean over images."""
-        return self.total / self.seen
 
     def example(self, seed: int) -> tuple[Tensor, Tensor]:
         """Two images and noisy copies."""

@@ -74,3 +74,19 @@ class AbstractMetric(nn.Module):
             if prefix + name in state_dict:  # as many rows as were saved
                 setattr(self, name, getattr(self, name).new_empty(state_dict[prefix + name].shape))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class AbstractMean(AbstractMetric):
+    """The mean of numbers: kept are their sum and how many they are."""
+
+    total: Tensor
+    seen: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_sum("total", dtype=torch.double)
+        self.add_sum("seen")
+
+    def compute(self) -> Tensor:
+        """The mean."""
+        return self.total / self.seen

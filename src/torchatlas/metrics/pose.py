@@ -9,7 +9,7 @@ from ..cards.card import method
 from ..engine.errors import UsageError
 from ..nn.boxes.iou import wide
 from .detection import COCO, AbstractDetection
-from .metric import AbstractMetric
+from .metric import AbstractMean, AbstractMetric
 
 # Nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles: COCO's order, left before right.
 COCO_SIGMAS = (
@@ -161,7 +161,7 @@ class PCKh(AbstractShare):
     topics=("pose", "vision"),
     aliases=("mean_per_joint_position_error",),
 )
-class MPJPE(AbstractMetric):
+class MPJPE(AbstractMean):
     """MPJPE, the mean per joint position error: how far joints are off in space, on average.
 
     In the unit of the joints, usually millimetres. `root` is the number of the joint (the pelvis) on which
@@ -169,14 +169,9 @@ class MPJPE(AbstractMetric):
     Shapes of update: joints (people, joints, 3), predicted and true, and `visible` (people, joints).
     """
 
-    total: Tensor
-    seen: Tensor
-
     def __init__(self, root: int | None = None):
         super().__init__()
         self.root = root
-        self.add_sum("total", dtype=torch.double)
-        self.add_sum("seen")
 
     @torch.no_grad()
     def update(self, prediction: Tensor, target: Tensor, visible: Tensor | None = None) -> None:
@@ -189,10 +184,6 @@ class MPJPE(AbstractMetric):
         seen = torch.ones_like(off, dtype=torch.bool) if visible is None else visible > 0
         self.total += off.where(seen, 0).sum()
         self.seen += seen.sum()
-
-    def compute(self) -> Tensor:
-        """The mean distance."""
-        return self.total / self.seen
 
     def example(self, seed: int) -> tuple[Tensor, Tensor]:
         """Three people of five joints."""
@@ -219,7 +210,7 @@ def keypoint_similarity(
     topics=("pose", "vision"),
     aliases=("pose_metrics",),
 )
-class OKS(AbstractMetric):
+class OKS(AbstractMean):
     r"""OKS, the object keypoint similarity: 1 for joints in place, falling with their distance.
 
     Over the labelled joints (visibility 1, hidden, or 2, seen) of a person the mean of
@@ -229,24 +220,15 @@ class OKS(AbstractMetric):
     (people,). Errors: `UsageError` unless there is a sigma for each joint.
     """
 
-    total: Tensor
-    seen: Tensor
-
     def __init__(self, sigmas: Sequence[float] = COCO_SIGMAS):
         super().__init__()
         self.sigmas = tuple(sigmas)
-        self.add_sum("total", dtype=torch.double)
-        self.add_sum("seen")
 
     @torch.no_grad()
     def update(self, prediction: Tensor, target: Tensor, visibility: Tensor, area: Tensor) -> None:
         """Add people, each with the truth that is theirs."""
         self.total += keypoint_similarity(prediction, target, visibility, area, self.sigmas).sum()
         self.seen += (visibility > 0).any(-1).sum()
-
-    def compute(self) -> Tensor:
-        """The mean over people."""
-        return self.total / self.seen
 
     def example(self, seed: int) -> tuple[Tensor, ...]:
         """Three people."""

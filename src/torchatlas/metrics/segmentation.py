@@ -26,11 +26,12 @@ class AbstractClassScore(AbstractConfusion):
         return self.per_class()
 
 
-def iou(metric: AbstractConfusion) -> Tensor:  # -> (num_classes,)
-    """The intersection over union of each class; 0 / 0 is nan."""
-    both = metric.hits()
-    either = metric.pixels.sum(1) + metric.pixels[:, :-1].sum(0) - both
-    return both.double() / either
+class AbstractIoU(AbstractClassScore):
+    """The intersection over union of each class, and perhaps a mean of them."""
+
+    def scores(self) -> Tensor:
+        both = self.hits()
+        return both.double() / (self.truths() + self.found() - both)  # 0 / 0 is nan
 
 
 @method(
@@ -41,15 +42,12 @@ def iou(metric: AbstractConfusion) -> Tensor:  # -> (num_classes,)
     tiny={"num_classes": 3},
     aliases=("jaccard",),
 )
-class IoU(AbstractClassScore):
+class IoU(AbstractIoU):
     r"""IoU (Jaccard index): how far prediction and truth agree on each class's pixels.
 
     Of the pixels of the whole set, for a class c: $|P_c \cap T_c| / |P_c \cup T_c|$; nan for a class absent
     from both. Gives (num_classes,). What is left out, shapes and errors are those of `mean_iou`.
     """
-
-    def scores(self) -> Tensor:
-        return iou(self)
 
 
 @method(
@@ -60,7 +58,7 @@ class IoU(AbstractClassScore):
     tiny={"num_classes": 3},
     aliases=("segmentation_metrics",),
 )
-class MeanIoU(AbstractClassScore):
+class MeanIoU(AbstractIoU):
     r"""Mean IoU: how far prediction and truth agree on each class's pixels, averaged over classes.
 
     From the pixels of the whole set, of a class c: $|P_c \cap T_c| / |P_c \cup T_c|$. A class absent from
@@ -72,9 +70,6 @@ class MeanIoU(AbstractClassScore):
     Shapes of update: class numbers (batch, …) or logits (batch, num_classes, …) against (batch, …).
     Errors: `UsageError` where they do not fit.
     """
-
-    def scores(self) -> Tensor:
-        return iou(self)
 
     def compute(self) -> Tensor:
         """The mean over the classes that have an IoU."""
@@ -88,15 +83,12 @@ class MeanIoU(AbstractClassScore):
     topics=("segmentation", "vision"),
     tiny={"num_classes": 3},
 )
-class FrequencyWeightedIoU(AbstractClassScore):
+class FrequencyWeightedIoU(AbstractIoU):
     r"""Frequency weighted IoU: the IoU of each class, weighted by how many pixels are of that class.
 
     $\sum_c n_c \mathrm{IoU}_c / \sum_c n_c$, with $n_c$ pixels of class c in the truth of the whole set; with
     equally many it is the mean IoU. What is left out, shapes and errors are those of `mean_iou`.
     """
-
-    def scores(self) -> Tensor:
-        return iou(self)
 
     def compute(self) -> Tensor:
         """The weighted mean; classes without a pixel have no weight."""

@@ -19,13 +19,12 @@ def chosen(choice: Choice, channels: int, dim: int = 1) -> nn.Module:
     `dim` where the channels need not be dimension 1) is told them, unless its maker has bound them already.
     """
     words: dict[str, Any] = {"channels": channels, "dim": dim}
-    if isinstance(choice, str):
-        choice = partial(create, choice)
-    named = isinstance(choice, partial) and choice.func is create
-    bound: dict[str, Any] = choice.keywords if named else {}  # type: ignore[union-attr]
-    thing = get(choice.args[0]) if named else choice  # type: ignore[union-attr]
+    maker = partial(create, choice) if isinstance(choice, str) else choice
+    bound = maker.keywords if isinstance(maker, partial) else {}
+    thing = get(maker.args[0]) if isinstance(maker, partial) and maker.func is create else maker
     try:
-        takes = set(inspect.signature(thing).parameters) - set(bound)
+        asks = set(inspect.signature(thing).parameters)
     except (TypeError, ValueError):  # a function that does not say what it takes
-        takes = set()
-    return choice(**{word: value for word, value in words.items() if word in takes})
+        asks = set()
+    told = asks - set(bound) if "channels" in asks else set()  # a `dim` alone is none of channels
+    return maker(**{word: value for word, value in words.items() if word in told})

@@ -14,6 +14,8 @@ from ..engine.errors import UsageError
 
 Tensors = list[Tensor]
 GRAIN = 2**18  # numbers that a CPU takes at a time: those of a few tensors fit into its caches
+PLAIN = (Tensor, nn.Parameter)  # what a piece of memory can be cut from; sharded tensors cannot
+Cut = Callable[[Sequence[Any], int], Iterable[Sequence[Any]]]
 
 
 class AbstractForeach(Optimizer):
@@ -100,23 +102,24 @@ def off_one(base: float, counts: Tensors, dtype: torch.dtype | None = None) -> l
     return [abs(math.expm1(min(rate * count.item(), 700.0))) for count in counts]
 
 
-def bites(*lists: Sequence[Any], whole: bool = False) -> Iterable[tuple[list[Any], ...]]:
+def bites(*lists: Sequence[Any], by_rows: bool = False) -> Iterable[tuple[list[Any], ...]]:
     """Lists that go side by side, a bite at a time that a CPU's cache holds; whole on other devices.
 
-    For what is done to each number by itself: a bite goes through all operations before the next one, so
-    that memory is passed over once. Large tensors are cut into flat views, whose changes are theirs, unless
-    they are to stay `whole`. The first list are the weights; numbers, and tensors of one, go with each piece.
+    A bite goes through all operations before the next one, so that memory is passed over once. Large tensors
+    are cut into views, whose changes are theirs: flat ones, for what is done to each number by itself, or
+    `by_rows` slices of the first axis. The first list are the weights; what is no tensor of as many numbers
+    (or rows) goes with each piece.
     """
     if lists[0][0].device.type != "cpu" or torch.compiler.is_compiling():
         return [tuple(list(items) for items in lists)]
-    return _bites(lists, max(GRAIN, GRAIN * torch.get_num_threads() // 8), whole)
+    return _bites(lists, max(GRAIN, GRAIN * torch.get_num_threads() // 8), _rows if by_rows else _cut)
 
 
-def _bites(lists: Sequence[Sequence[Any]], size: int, whole: bool) -> Iterator[tuple[list[Any], ...]]:
+def _bites(lists: Sequence[Sequence[Any]], size: int, cut: Cut) -> Iterator[tuple[list[Any], ...]]:
     bite: list[Sequence[Any]] = []
     held = 0
     for row in zip(*lists, strict=True):
-        for piece in [row] if whole else _cut(row, size):
+        for piece in cut(row, size):
             bite.append(piece)
             held += piece[0].numel()
             if held >= size:
@@ -139,9 +142,23 @@ def _cut(row: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     return zip(*columns, strict=True)
 
 
+def _rows(row: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    """A weight in slices of its first axis, with those of what has as many; in one where it is small."""
+    weight = row[0]
+    if weight.numel() < 2 * size or type(weight) not in PLAIN:
+        return [row]
+    length = max(1, size // weight[0].numel())
+    count = -(-len(weight) // length)
+    columns = [
+        x.split(length) if isinstance(x, Tensor) and x.ndim and len(x) == len(weight) else [x] * count
+        for x in row
+    ]
+    return zip(*columns, strict=True)
+
+
 def _laid_alike(tensors: Tensors) -> bool:
     """Whether plain tensors hold their numbers without gaps and in one order."""
-    if any(type(x) not in (Tensor, nn.Parameter) for x in tensors):
+    if any(type(x) not in PLAIN for x in tensors):
         return False
     last = torch.channels_last
     images = all(x.ndim == 4 and x.is_contiguous(memory_format=last) for x in tensors)

@@ -1,5 +1,6 @@
 """SM3: AdaGrad whose sums of squares are bounded through a few numbers per row and column."""
 
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -10,6 +11,8 @@ from torch.optim.optimizer import ParamsT
 from ..cards.card import method
 from ..engine.errors import UsageError
 from .foreach import AbstractForeach, Tensors, at_least_zero, below_one, bites
+
+Give = Callable[[Tensors, Tensors], None]  # into the first, from the second
 
 
 @method(
@@ -42,17 +45,29 @@ class SM3(AbstractForeach):
 
     def move(self, weights: Tensors, grads: Tensors, group: dict[str, Any]) -> None:
         """One step of weights of one device and type."""
-        bounded = _tight if group["form"] == "ii" else _loose
         covers = [self._cover(weight) for weight in weights]
+        tops = [cover[0] for cover in covers]
         moved = self.kept("momentum", weights) if group["momentum"] else grads
-        for w, g, cover, m in bites(weights, grads, covers, moved, whole=True):
-            roots = bounded(cover, g)
-            torch._foreach_sqrt_(roots)
+        highs = [torch.zeros_like(w[:1]) if w.ndim > 1 else None for w in weights]
+        tight = group["form"] == "ii"
+        if not tight:
+            for g, top, high in bites(grads, tops, highs, by_rows=True):
+                torch._foreach_add_(top, _maxima(torch._foreach_mul(g, g), high))
+            _spread(highs, covers, torch._foreach_add_)
+        lows = [_smallest(cover[1:], weight) for cover, weight in zip(covers, weights, strict=True)]
+        for w, g, m, top, low, high in bites(weights, grads, moved, tops, lows, highs, by_rows=True):
+            bounds = [t.clone() if b is None else torch.minimum(t, b) for t, b in zip(top, low, strict=True)]
+            if tight:
+                torch._foreach_addcmul_(bounds, g, g)
+                torch._foreach_copy_(top, _maxima(bounds, high))
+            torch._foreach_sqrt_(bounds)
             if group["momentum"]:
-                torch._foreach_lerp_(m, torch._foreach_div(g, roots), 1 - group["momentum"])
+                torch._foreach_lerp_(m, torch._foreach_div(g, bounds), 1 - group["momentum"])
                 torch._foreach_add_(w, m, alpha=-group["lr"])
             else:
-                torch._foreach_addcdiv_(w, g, roots, value=-group["lr"])
+                torch._foreach_addcdiv_(w, g, bounds, value=-group["lr"])
+        if tight:
+            _spread(highs, covers, torch._foreach_copy_)
 
     def _cover(self, weight: Tensor) -> Tensors:
         """The accumulators, one for each axis, of the shape that broadcasts along it.
@@ -67,34 +82,30 @@ class SM3(AbstractForeach):
         return [state[f"axis{axis}"] for axis in range(axes)]
 
 
-def _tight(covers: list[Tensors], grads: Tensors) -> Tensors:
-    """Form II: the bounds from before, and this step's squares entry by entry."""
-    bounds = [_smallest(cover) for cover in covers]
-    torch._foreach_addcmul_(bounds, grads, grads)
-    for cover, bound in zip(covers, bounds, strict=True):
-        torch._foreach_copy_(cover, _maxima(bound))
-    return bounds
+def _smallest(others: Tensors, weight: Tensor) -> Tensor | None:
+    """The smallest accumulator of the axes after the first, over one slice of it; laid out as the weight."""
+    if len(others) < 2:
+        return others[0] if others else None
+    return torch.empty_like(weight[:1]).copy_(reduce(torch.minimum, reversed(others)))
 
 
-def _loose(covers: list[Tensors], grads: Tensors) -> Tensors:
-    """Form I: each slice adds its largest square, and the smallest slice bounds an entry."""
-    for cover, square in zip(covers, torch._foreach_mul(grads, grads), strict=True):
-        torch._foreach_add_(cover, _maxima(square))
-    return [_smallest(cover) for cover in covers]
+def _maxima(values: Sequence[Tensor], highs: Sequence[Tensor | None]) -> Tensors:
+    """The largest value of each slice of the first axis; `highs` rise to the largest over all of them."""
+    found = []
+    for value, high in zip(values, highs, strict=True):
+        if high is not None:
+            torch.maximum(high, value.amax(0, keepdim=True), out=high)
+            value = value.amax(tuple(range(1, value.ndim)), keepdim=True)
+        found.append(value)
+    return found
 
 
-def _smallest(cover: Tensors) -> Tensor:
-    """The smallest accumulator over each entry, in memory of its own.
-
-    The last axes go first: only the last minimum is as large as the weight, and long in its inner loop.
-    """
-    return reduce(torch.minimum, reversed(cover)) if len(cover) > 1 else cover[0].clone()
-
-
-def _maxima(values: Tensor) -> Tensors:
-    """The largest value of each slice of each axis: of the first one, then of what is left of the others."""
-    found, left = [], values
-    for axis in range(values.ndim - 1):
-        found.append(left.amax(list(range(axis + 1, values.ndim)), keepdim=True))
-        left = left.amax(axis, keepdim=True)
-    return [*found, left]
+def _spread(highs: Sequence[Tensor | None], covers: Sequence[Tensors], give: Give) -> None:
+    """Give the largest value of each slice of the axes after the first to its accumulator."""
+    for high, cover in zip(highs, covers, strict=True):
+        if high is not None:
+            largest, left = [], high
+            for axis in range(1, high.ndim - 1):
+                largest.append(left.amax(tuple(range(axis + 1, high.ndim)), keepdim=True))
+                left = left.amax(axis, keepdim=True)
+            give(cover[1:], [*largest, left])

@@ -2,7 +2,17 @@ import pytest
 import torch
 
 from torchatlas.engine.errors import UsageError
-from torchatlas.losses.adversarial_pairs import Minimax, Pair, Relativistic
+from torchatlas.losses.adversarial_pairs import (
+    MMDGAN,
+    Fisher,
+    McGAN,
+    Minimax,
+    Pair,
+    Relativistic,
+    Wasserstein,
+    WassersteinDiv,
+    WassersteinGP,
+)
 from torchatlas.losses.adversarial_pairs.pair import asked, at_least_one, between, slopes
 
 
@@ -18,6 +28,15 @@ def test_a_pair_that_says_nothing_asks_for_nothing():
     }
     assert asked(None, "width") == 1
     assert asked(Relativistic(), "compares") and not asked(Relativistic(), "batchwise")
+
+
+@pytest.mark.parametrize("kind", [Fisher, McGAN, MMDGAN, Wasserstein, WassersteinDiv, WassersteinGP])
+def test_a_pair_asks_for_what_it_is_told(kind):
+    assert asked(kind(critic_steps=3), "critic_steps") == 3
+    if issubclass(kind, McGAN | MMDGAN):
+        assert asked(kind(width=5, limit=0.3), "width") == 5 and asked(kind(limit=0.3), "limit") == 0.3
+    if issubclass(kind, WassersteinDiv | WassersteinGP):  # the slope is bounded by a penalty instead
+        assert asked(kind(), "limit") is None
 
 
 def test_slopes_are_per_sample_and_can_be_differentiated():

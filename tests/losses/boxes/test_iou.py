@@ -12,7 +12,7 @@ ALL = (*NAMES, "eiou_loss", "focal_eiou_loss", "siou_loss", "mpdiou_loss")
 SIDE = 10.0
 
 
-def plain(name: str, a: list[float], b: list[float]) -> float:
+def plain(name: str, a: list[float], b: list[float], theta: float = 4.0, gamma: float = 0.5) -> float:
     """Each loss of one pair, in plain Python."""
     w, h, u, v = a[2] - a[0], a[3] - a[1], b[2] - b[0], b[3] - b[1]
     both = max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
@@ -34,14 +34,14 @@ def plain(name: str, a: list[float], b: list[float]) -> float:
         return diou + (shape**2 / (1 - iou + shape) if shape else 0)
     if name in ("eiou_loss", "focal_eiou_loss"):
         loss = diou + (w - u) ** 2 / cw**2 + (h - v) ** 2 / ch**2
-        return loss * math.sqrt(iou) if name.startswith("focal") else loss
+        return loss * iou**gamma if name.startswith("focal") else loss
     if name == "mpdiou_loss":
         corners = sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
         return 1 - iou + corners / (2 * SIDE**2)
     sigma = math.hypot(dx, dy)
     angle = 1 - 2 * math.sin(math.asin(abs(dy) / sigma) - math.pi / 4) ** 2 if sigma else 0.0
     distance = sum(1 - math.exp((angle - 2) * (d / c) ** 2) for d, c in ((dx, cw), (dy, ch)))
-    shape = sum((1 - math.exp(-abs(x - y) / max(x, y))) ** 4 for x, y in ((w, u), (h, v)))
+    shape = sum((1 - math.exp(-abs(x - y) / max(x, y))) ** theta for x, y in ((w, u), (h, v)))
     return 1 - iou + (distance + shape) / 2
 
 
@@ -67,6 +67,16 @@ def test_it_is_the_formula(name, scale):
     assert got.tolist() == pytest.approx(expected, abs=1e-9, rel=1e-9)
     assert loss_of(name)(a, b).item() == pytest.approx(sum(expected) / 60)
     assert loss_of(name, reduction="sum")(a, b).item() == pytest.approx(sum(expected))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("siou_loss", {"theta": 2.0}), ("focal_eiou_loss", {"gamma": 2.0})]
+)
+def test_it_is_the_formula_with_other_powers(name, words):
+    a, b = drawn(60, 1), drawn(60, 2)
+    expected = [plain(name, *pair, **words) for pair in zip(a.tolist(), b.tolist(), strict=True)]
+    got = loss_of(name, reduction="none", **words)(a, b)
+    assert got.tolist() == pytest.approx(expected, abs=1e-9, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,17 @@ def test_dynamic_smooth_l1_of_no_boxes_notes_nothing():
     assert loss(torch.zeros(0, 4), torch.zeros(0, 4)) == 0 and loss.now == 1 and loss.noted == 0
 
 
+def test_dynamic_smooth_l1_notes_only_where_a_step_is_taken():
+    loss, y = create("dynamic_smooth_l1", every=1, smallest=1), torch.full((3, 4), 0.25)
+    assert loss.batch_statistics
+    with torch.no_grad():  # a copy that was left in training mode
+        loss(y, y)
+    loss.eval()(y, y)
+    assert loss.now == 1
+    loss.train()(y, y)
+    assert loss.now == 0.25
+
+
 def test_dynamic_smooth_l1_compiles_while_it_trains():
     torch.compiler.reset()
     plain, whole = (create("dynamic_smooth_l1", every=2, smallest=2) for _ in range(2))

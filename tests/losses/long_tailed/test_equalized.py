@@ -89,11 +89,11 @@ def test_the_sigmoid_form_spares_rare_negatives_of_foreground_rows():
 class Written:
     """The second version by loops: sums of gradients per class."""
 
-    def __init__(self, classes, background=False):
-        self.classes, self.background = classes, background
+    def __init__(self, classes, gamma, mu, alpha):
+        self.classes, self.gamma, self.mu, self.alpha = classes, gamma, mu, alpha
         self.positive, self.negative = [0.0] * classes, [0.0] * classes
 
-    def __call__(self, scores, target, counting=True):
+    def __call__(self, scores, target):
         ratios = []
         for up, down in zip(self.positive, self.negative, strict=True):
             ratios.append(100.0 if up + down == 0 else up / (down + 1e-10))
@@ -101,22 +101,23 @@ class Written:
         for z, y in zip(scores, target, strict=True):
             total = 0.0
             for j, x in enumerate(z):
-                f = sigmoid(12 * (ratios[j] - 0.8)) if j < self.classes else 1.0
-                weight = 1 + 4 * (1 - f) if j == y else f
+                f = sigmoid(self.gamma * (ratios[j] - self.mu)) if j < self.classes else 1.0
+                weight = 1 + self.alpha * (1 - f) if j == y else f
                 total += weight * binary(x, float(j == y))
                 gradients.append((j, j == y, weight * abs(sigmoid(x) - (j == y))))
             losses.append(total)
-        for j, positive, size in gradients if counting else ():
+        for j, positive, size in gradients:
             if j < self.classes:
                 (self.positive if positive else self.negative)[j] += size
         return losses
 
 
+@pytest.mark.parametrize("gamma, mu, alpha", [(12.0, 0.8, 4.0), (3.0, 0.4, 1.5)])
 @pytest.mark.parametrize("background", [False, True])
-def test_the_second_version_balances_gradients_step_by_step(background):
+def test_the_second_version_balances_gradients_step_by_step(background, gamma, mu, alpha):
     draw = torch.Generator().manual_seed(3)
-    loss = EqualizationLossV2(3, background=background, reduction="none").double()
-    written = Written(3, background)
+    loss = EqualizationLossV2(3, gamma, mu, alpha, background, "none").double()
+    written = Written(3, gamma, mu, alpha)
     assert loss.outputs == 3 + background
     for _ in range(4):
         z = torch.randn(5, 3 + background, generator=draw, dtype=torch.double) * 3

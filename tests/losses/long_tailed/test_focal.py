@@ -100,5 +100,5 @@ def test_wrong_options_are_refused():
             kind(**options)
     with pytest.raises(UsageError, match="average"):
         FocalLoss(reduction="average")
-    with pytest.raises(UsageError, match="2 factors for 3 classes"):
+    with pytest.raises(UsageError, match="2 scores a row, and there are 3"):
         FocalLoss(alpha=(1.0, 2.0))(torch.zeros(1, 3), torch.tensor([0]))

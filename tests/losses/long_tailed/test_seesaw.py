@@ -16,14 +16,14 @@ def double(values):
     return torch.tensor(values, dtype=torch.double)
 
 
-def written(z, i, n, p, q):
+def written(z, i, n, p, q, eps=0.01):
     share = [exp(x) / sum(map(exp, z)) for x in z]
     total = exp(z[i])
     for j in range(len(z)):
         if j == i:
             continue
         mitigation = (n[j] / n[i]) ** p if n[j] < n[i] else 1.0
-        ratio = share[j] / max(share[i], 0.01)
+        ratio = share[j] / max(share[i], eps)
         total += mitigation * (ratio**q if ratio > 1 else 1.0) * exp(z[j])
     return log(total) - z[i]
 
@@ -41,9 +41,10 @@ def test_the_known_values():
 
 
 @pytest.mark.parametrize("p, q", [(0.8, 2.0), (0.0, 2.0), (0.8, 0.0), (1.5, 0.7)])
-def test_mitigation_and_compensation(p, q):
-    each = [written(z, y, COUNTS, p, q) for z, y in zip(SCORES, TARGET, strict=True)]
-    got = seesaw(p=p, q=q, reduction="none")(double(SCORES), torch.tensor(TARGET))
+@pytest.mark.parametrize("eps", [0.01, 0.2])
+def test_mitigation_and_compensation(p, q, eps):
+    each = [written(z, y, COUNTS, p, q, eps) for z, y in zip(SCORES, TARGET, strict=True)]
+    got = seesaw(p=p, q=q, eps=eps, reduction="none")(double(SCORES), torch.tensor(TARGET))
     assert got.tolist() == pytest.approx(each, rel=1e-12)
 
 

@@ -120,6 +120,31 @@ def test_what_each_becomes_in_a_corner():
         torch.testing.assert_close(one(scores, truth), other(scores, truth))
 
 
+@pytest.mark.parametrize("smooth", [0.3, 2.0])
+def test_what_is_added_above_and_below(smooth):
+    scores, truth = case(3, 7)
+    weights = {"soft_iou_loss": (1.0, 1.0), "tversky_loss": (0.3, 0.7), "dice_loss": (0.5, 0.5)}
+    for name, (made_up, missed) in weights.items():
+        expected, half = [], smooth / 2 if name == "dice_loss" else smooth  # Dice counts what is found twice
+        for image in pixels(scores, truth):
+            each = (sums(image, c) for c in range(3))
+            expected.append(
+                mean(1 - (tp + half) / (tp + made_up * fp + missed * fn + half) for tp, fp, fn in each)
+            )
+        got = create(name, smooth=smooth, reduction="none")(scores, truth)
+        assert got.tolist() == pytest.approx(expected), name
+
+
+def test_focal_tversky_loss_with_other_weights_and_another_root():
+    scores, truth = case(3, 8)
+    expected = []
+    for image in pixels(scores, truth):
+        each = (sums(image, c) for c in range(3))
+        expected.append(mean((1 - tp / (tp + 0.6 * fp + 0.2 * fn)) ** 0.5 for tp, fp, fn in each))
+    loss = create("focal_tversky_loss", alpha=0.6, beta=0.2, gamma=2.0, smooth=0.0, reduction="none")
+    assert loss(scores, truth).tolist() == pytest.approx(expected)
+
+
 def test_generalised_dice_of_classes_of_one_size_is_the_dice_of_all():
     scores, _ = case(3, 2, (3, 4))
     truth = torch.arange(24).view(2, 3, 4) % 3

@@ -31,9 +31,9 @@ def heights(between, floor, levels):
     return found
 
 
-@pytest.mark.parametrize("levels", [16, 3])
+@pytest.mark.parametrize(("levels", "beta"), [(16, 0.1), (3, 0.1), (16, 0.4)])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_margins_follow_the_tree_of_classes(seed, levels):
+def test_margins_follow_the_tree_of_classes(seed, levels, beta):
     x, y = batch(rows=12, classes=5, width=2, seed=seed)
     rows, y = [unit(row) for row in x.tolist()], y.tolist()
     members = {k: [r for r, label in zip(rows, y, strict=True) if label == k] for k in range(5)}
@@ -48,9 +48,9 @@ def test_margins_follow_the_tree_of_classes(seed, levels):
         for p in n:
             for k in n:
                 if a != p and y[a] == y[p] != y[k]:
-                    margin = 0.1 + height[y[a], y[k]] - within[y[a]]
+                    margin = beta + height[y[a], y[k]] - within[y[a]]
                     losses.append(max(0.0, far(rows[a], rows[p]) ** 2 - far(rows[a], rows[k]) ** 2 + margin))
-    loss = HierarchicalTriplet(levels=levels)(x, torch.tensor(y))
+    loss = HierarchicalTriplet(beta, levels)(x, torch.tensor(y))
     assert loss.item() == pytest.approx(mean(losses), rel=1e-10)
     assert len(set(height.values())) > 1
 

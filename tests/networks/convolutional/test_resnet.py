@@ -81,9 +81,28 @@ def test_the_shortcut_takes_every_other_pixel_and_adds_zeros():
 @pytest.mark.parametrize(("width", "stride"), [(4, 1), (6, 1), (4, 2), (6, 2)])
 def test_a_block_that_learned_nothing_passes_its_input_on(width, stride):
     block = BasicBlock(4, width, stride, PadShortcut).eval()
-    nn.init.zeros_(block.body[-1].weight)
+    nn.init.zeros_(block.body[4].weight)
     x = torch.rand(2, 4, 6, 6)
     assert torch.equal(block(x)[:, :4], x[:, :, ::stride, ::stride])
+
+
+@pytest.mark.parametrize("choice", ["se", "eca", "cbam", None, "none"])
+def test_attention_weighs_what_is_added_to_the_shortcut(choice):
+    torch.manual_seed(0)
+    block = BasicBlock(16, 16, 1, PadShortcut, attention=choice).double().eval()
+    x = torch.randn(2, 16, 5, 5, dtype=torch.double)
+    maps = block.body[:5](x)
+    weighed = maps if choice in (None, "none") else block.body[5](maps)
+    assert torch.allclose(maps, weighed) == (choice in (None, "none"))
+    torch.testing.assert_close(block(x), (weighed + x).clamp(min=0))
+
+
+def test_squeeze_and_excitation_costs_as_much_as_published():
+    # by 16, without biases: 2 c² / 16 in each block of c channels
+    plain, attended = (create("resnet20_cifar", attention=a) for a in (None, "se"))
+    more = sum(3 * 2 * c * c // 16 for c in (16, 32, 64))
+    assert sum(p.numel() for p in attended.parameters()) == 269_722 + more
+    assert plain.state_dict().keys() < attended.state_dict().keys()
 
 
 def test_weights_start_by_kaiming_s_rule():

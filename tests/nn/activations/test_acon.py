@@ -119,9 +119,18 @@ def test_meta_acon_makes_its_slopes_from_the_map(name):
 
 
 @pytest.mark.parametrize("name", ["meta_acon"])
-@pytest.mark.parametrize(("channels", "hidden"), [(8, 16), (256, 16), (512, 32)])
-def test_meta_acon_narrows_to_a_sixteenth_but_not_below_sixteen(name, channels, hidden):
-    act = create(name, channels=channels)
+@pytest.mark.parametrize(
+    ("options", "channels", "hidden"),
+    [
+        ({}, 8, 16),
+        ({}, 256, 16),
+        ({}, 512, 32),
+        ({"narrowest": 5}, 8, 5),
+        ({"reduction": 4}, 128, 32),
+    ],
+)
+def test_meta_acon_narrows_to_a_sixteenth_but_not_below_sixteen(name, options, channels, hidden):
+    act = create(name, channels=channels, **options)
     count = 2 * channels * hidden + 3 * hidden + 3 * channels + 2 * channels
     assert sum(p.numel() for p in act.parameters()) == count
     with pytest.raises(UsageError, match=r"maps \(batch"):

@@ -66,3 +66,11 @@ def test_it_wants_its_channels_and_a_known_form():
         create("dynamic_relu", channels=4)(torch.zeros(2, 3, 4))
     with pytest.raises(UsageError, match="form='z'"):
         create("dynamic_relu", channels=4, form="z")
+
+
+@pytest.mark.parametrize("form", ["a", "c"])
+def test_the_gradient_is_right_for_more_pieces(form):
+    act = create("dynamic_relu", channels=4, form=form, reduction=2, pieces=3).double()
+    torch.nn.init.normal_(act.widen.weight, std=3)
+    x = torch.randn(2, 4, 2, 2, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(act, x) and torch.autograd.gradgradcheck(act, x, fast_mode=True)

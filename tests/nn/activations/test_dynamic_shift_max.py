@@ -59,3 +59,16 @@ def test_the_squeeze_is_a_multiple_of_four(wide, narrow):
     assert squeezed(wide) == narrow
     with pytest.raises(UsageError, match="groups=3 must divide"):
         create("dynamic_shift_max", channels=8, groups=3)
+
+
+def test_the_gradient_is_right_for_more_shifts_and_pieces():
+    act = create("dynamic_shift_max", channels=6, groups=3, shifts=3, pieces=3).double()
+    torch.nn.init.normal_(act.widen.weight, std=3)
+    x = torch.randn(2, 6, 2, 2, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(act, x) and torch.autograd.gradgradcheck(act, x, fast_mode=True)
+
+
+@pytest.mark.parametrize(("reduction", "hidden"), [(2, 32), (4, 16), (16, 4)])
+def test_the_squeeze_is_so_many_times_narrower(reduction, hidden):
+    act = create("dynamic_shift_max", channels=64, reduction=reduction)
+    assert (act.squeeze.out_features, act.widen.out_features) == (hidden, 2 * 2 * 64)

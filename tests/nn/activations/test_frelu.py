@@ -7,14 +7,16 @@ from torchatlas import create
 from torchatlas.engine.errors import UsageError
 
 
-def test_it_is_the_larger_of_a_number_and_its_neighbourhood():
-    act = create("frelu", channels=2).double()
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_it_is_the_larger_of_a_number_and_its_neighbourhood(size):
+    act = create("frelu", channels=2, kernel_size=size).double()
     with torch.no_grad():
         act.norm.weight.normal_()
         act.norm.bias.normal_()
     x = torch.randn(3, 2, 4, 5, dtype=torch.double)
-    padded = torch.zeros(3, 2, 6, 7, dtype=torch.double)
-    padded[:, :, 1:-1, 1:-1] = x
+    edge = size // 2
+    padded = torch.zeros(3, 2, 4 + 2 * edge, 5 + 2 * edge, dtype=torch.double)
+    padded[:, :, edge : edge + 4, edge : edge + 5] = x
     around = torch.zeros_like(x)
     for c in range(2):
         kernel = act.window.weight[c, 0].tolist()
@@ -22,7 +24,9 @@ def test_it_is_the_larger_of_a_number_and_its_neighbourhood():
             for i in range(4):
                 for j in range(5):
                     around[n, c, i, j] = sum(
-                        kernel[u][v] * padded[n, c, i + u, j + v].item() for u in range(3) for v in range(3)
+                        kernel[u][v] * padded[n, c, i + u, j + v].item()
+                        for u in range(size)
+                        for v in range(size)
                     )
         flat = around[:, c].flatten().tolist()
         mean = sum(flat) / len(flat)

@@ -46,3 +46,13 @@ def test_what_is_too_large_to_square_saturates(name):
     assert y.item() == pytest.approx(-1) and x.grad.item() == 0
     with pytest.raises(UsageError, match="alpha=-1 must be positive"):
         create(name, alpha=-1)
+
+
+@pytest.mark.parametrize("alpha", [3.0, 0.2])
+@pytest.mark.parametrize("at", [-3.0, -0.4, 0.4, 3.0])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_its_slope_is_that_of_the_formula(name, at, alpha):
+    x = torch.tensor([at], dtype=torch.double, requires_grad=True)
+    create(name, alpha=alpha)(x).sum().backward()
+    steep = (FORMULAS[name](at + 1e-5, alpha) - FORMULAS[name](at - 1e-5, alpha)) / 2e-5
+    assert x.grad.item() == pytest.approx(steep, rel=1e-7)

@@ -51,3 +51,5 @@ def test_each_map_is_the_largest_of_its_convolutions(name):
             for j in range(3)
         ]
         assert got[n, i, r, s].item() == pytest.approx(max(answers), abs=1e-12)
+    bare = create(name, in_channels=2, out_channels=3, kernel_size=2, bias=False)
+    assert sum(p.numel() for p in bare.parameters()) == 2 * 3 * 2 * 4

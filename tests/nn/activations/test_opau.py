@@ -5,7 +5,7 @@ from numpy.polynomial import chebyshev, hermite, hermite_e, laguerre, legendre
 
 from torchatlas import create
 from torchatlas.engine.errors import UsageError
-from torchatlas.nn.activations.opau import BASES, polynomials
+from torchatlas.nn.activations.opau import BASES, orthogonal_pade, polynomials
 
 
 def second_kind(x: float, c: list[float]) -> float:
@@ -28,7 +28,7 @@ SUMS = {
 @pytest.mark.parametrize("x", [-0.9, -0.31, 0.0, 0.4, 0.8])
 def test_polynomials_and_quotients_are_numpys(basis, x):
     single = [SUMS[basis](x, [0.0] * n + [1.0]) for n in range(6)]
-    got = [f.item() for f, _ in polynomials(basis, torch.tensor(x, dtype=torch.double), 6)]
+    got = [f.item() for f in polynomials(basis, torch.tensor(x, dtype=torch.double), 6)]
     assert got == pytest.approx(single, abs=1e-12)
     act = create("opau", basis=basis).double()
     with torch.no_grad():
@@ -60,3 +60,15 @@ def test_it_starts_near_a_leaky_relu(basis):
 def test_another_basis_is_refused():
     with pytest.raises(UsageError, match="basis='fourier' must be one of hermite"):
         create("opau", basis="fourier")
+
+
+@pytest.mark.parametrize("basis", BASES)
+def test_the_gradients_are_right_by_all_that_it_learns(basis):
+    x = torch.linspace(-1.7, 2.1, 5, dtype=torch.double, requires_grad=True)
+    c = torch.tensor([0.3, -1.2, 0.7, 0.1, -0.5, 0.2], dtype=torch.double, requires_grad=True)
+    d = torch.tensor([-0.8, 0.4, -0.3, 0.6], dtype=torch.double, requires_grad=True)
+
+    def call(x, c, d):
+        return orthogonal_pade(x, *c.unbind(), *d.unbind(), basis, 6)
+
+    assert torch.autograd.gradcheck(call, (x, c, d)) and torch.autograd.gradgradcheck(call, (x, c, d))

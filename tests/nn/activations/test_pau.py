@@ -3,6 +3,7 @@ import torch
 
 from torchatlas import create
 from torchatlas.engine.errors import UsageError
+from torchatlas.nn.activations.pau import pade
 
 POINTS = (-40.0, -3.0, -1.1, -0.4, 0.0, 0.3, 1.0, 2.7, 40.0)
 
@@ -58,3 +59,15 @@ def test_ten_numbers_are_learned():
     assert sum(p.numel() for p in create("pau").parameters()) == 10
     with pytest.raises(UsageError, match="form='c' must be one of a, b"):
         create("pau", form="c")
+
+
+@pytest.mark.parametrize("form", ["a", "b"])
+def test_the_gradients_are_right_by_all_that_it_learns(form):
+    x = torch.linspace(-1.7, 2.1, 5, dtype=torch.double, requires_grad=True)
+    a = torch.tensor([0.3, -1.2, 0.7, 0.1, -0.5, 0.2], dtype=torch.double, requires_grad=True)
+    b = torch.tensor([-0.8, 0.4, -0.3, 0.6], dtype=torch.double, requires_grad=True)
+
+    def call(x, a, b):
+        return pade(x, *a.unbind(), *b.unbind(), form, 6)
+
+    assert torch.autograd.gradcheck(call, (x, a, b)) and torch.autograd.gradgradcheck(call, (x, a, b))

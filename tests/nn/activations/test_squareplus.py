@@ -36,3 +36,11 @@ def test_its_slope_at_zero_is_one_half_and_relus_is_zero():
         assert x.grad.item() == slope
     with pytest.raises(UsageError, match="must not be negative"):
         create("squareplus", b=-1)
+
+
+@pytest.mark.parametrize("b", [0.3, 9.0])
+@pytest.mark.parametrize("at", [-20.0, -0.5, 1.0])
+def test_its_slope_is_that_of_the_formula(at, b):
+    x = torch.tensor([at], dtype=torch.double, requires_grad=True)
+    create("squareplus", b=b)(x).sum().backward()
+    assert x.grad.item() == pytest.approx((1 + at / sqrt(at * at + b)) / 2, rel=1e-9)

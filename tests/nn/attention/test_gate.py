@@ -28,6 +28,6 @@ def test_channels_between_and_divided():
 
 
 def test_a_bottleneck_narrows_and_widens():
-    layers = bottleneck(32, 4, bias=False, norm=True, out=5)
-    assert [tuple(p.shape) for p in layers.parameters()] == [(8, 32, 1, 1), (8,), (8,), (5, 8, 1, 1)]
+    layers = bottleneck(32, 4, bias=False, norm=True)
+    assert [tuple(p.shape) for p in layers.parameters()] == [(8, 32, 1, 1), (8,), (8,), (32, 8, 1, 1)]
     assert mean_of_map(torch.ones(2, 3, 4, 5)).shape == (2, 3, 1, 1)

@@ -63,11 +63,11 @@ def test_cluster_nms_with_a_penalty_lowers_scores(count, seed, by_class):
     kept = set(nms(boxes, scores, 0.4, labels).tolist())
     now = {
         i: scores[i].item()
-        * math.prod(math.exp(-(iou[k][j] ** 2) / 0.2) for k in range(j) if order[k] in kept)
+        * math.prod(math.exp(-(iou[k][j] ** 2) / 0.3) for k in range(j) if order[k] in kept)
         for j, i in enumerate(order)
     }
     expected = sorted((i for i in now if now[i] >= 0.05), key=lambda i: -now[i])
-    got = cluster_nms(boxes, scores, 0.4, labels, penalty=0.2, floor=0.05)
+    got = cluster_nms(boxes, scores, 0.4, labels, penalty=0.3, floor=0.05)
     assert got.places.tolist() == expected and got.scores.tolist() == pytest.approx(
         [now[i] for i in expected]
     )
@@ -89,13 +89,13 @@ def test_cluster_nms_that_merges_averages_near_boxes(count, seed, by_class):
         assert box == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("form", ["gaussian", "linear"])
+@pytest.mark.parametrize(("form", "sigma"), [("gaussian", 0.5), ("gaussian", 2.0), ("linear", 0.5)])
 @every_case
-def test_matrix_nms_is_the_formula(count, seed, by_class, form):
+def test_matrix_nms_is_the_formula(count, seed, by_class, form, sigma):
     boxes, scores, classes = drawn(count, seed)
     labels = classes if by_class else None
     order, iou = table(boxes, scores.tolist(), labels)
-    f = (lambda x: math.exp(-(x**2) / 0.5)) if form == "gaussian" else (lambda x: 1 - x)
+    f = (lambda x: math.exp(-(x**2) / sigma)) if form == "gaussian" else (lambda x: 1 - x)
     covered = [max((iou[k][i] for k in range(i)), default=0.0) for i in range(count)]
     now = {
         place: scores[place].item() * min((f(iou[i][j]) / f(covered[i]) for i in range(j)), default=1.0)
@@ -104,7 +104,7 @@ def test_matrix_nms_is_the_formula(count, seed, by_class, form):
     if by_class:  # boxes of other classes have no say
         now = {p: min(s, scores[p].item()) for p, s in now.items()}
     expected = sorted((p for p in now if now[p] >= 0.05), key=lambda p: -now[p])
-    got = matrix_nms(boxes, scores, labels, form)
+    got = matrix_nms(boxes, scores, labels, form, sigma)
     assert got.places.tolist() == expected and got.scores.tolist() == pytest.approx(
         [now[p] for p in expected]
     )

@@ -70,6 +70,8 @@ def test_its_cost_is_the_stated_share(alpha):
 def test_wrong_words():
     for words in ({"alpha_in": 1.0}, {"alpha_out": -0.1}, {"stride": 3}):
         with pytest.raises(UsageError):
-            create("octave_conv", 4, 4, kernel_size=3, **words)
+            create("octave_conv", 4, 4, kernel_size=3, padding=1, **words)
+    with pytest.raises(UsageError, match="must keep the size"):
+        create("octave_conv", 4, 4, kernel_size=3)
     with pytest.raises(UsageError, match="high, low"):
-        create("octave_conv", 4, 4, kernel_size=3)(torch.zeros(1, 4, 6, 6))
+        create("octave_conv", 4, 4, kernel_size=3, padding=1)(torch.zeros(1, 4, 6, 6))

@@ -27,6 +27,30 @@ class InfiniteByItsParameter(nn.Module):
         return x.tanh() + 0 * (self.power * x.abs()).exp().clamp(max=1)
 
 
+class RightAtOne(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return x.tanh() * self.scale + (x.tanh() - x.tanh().detach()) * (1 - self.scale.detach())
+
+
+class Sums(nn.Module):
+    def forward(self, x):
+        return x.sum(-1)
+
+
+class Centres(nn.Module):
+    def forward(self, x):
+        return (x - x.mean(0)).tanh()
+
+
+class Single(nn.Module):
+    def forward(self, x):
+        return x.tanh().to(torch.promote_types(x.dtype, torch.float32))
+
+
 class PerChannel(nn.Module):
     def __init__(self, channels, dim=1):
         super().__init__()
@@ -64,11 +88,15 @@ def card(thing: str, **tiny: object) -> Card:
 @pytest.mark.parametrize(
     ("thing", "law"),
     [
+        ("Sums", activations.keeps_the_shape),
+        ("Centres", activations.samples_stand_alone),
         ("WrongByItsParameter", activations.gradient_is_right),
+        ("RightAtOne", activations.gradient_is_right),
         ("NoSecondGradient", activations.second_gradient_is_right),
         ("Reads", activations.compiles_and_exports),
         ("Autocast", activations.autocast_is_near),
         ("InfiniteByItsParameter", activations.extremes_stay_finite),
+        ("Single", activations.half_precision_is_near),
     ],
 )
 def test_a_broken_activation_is_caught(thing, law):

@@ -15,6 +15,21 @@ from torchatlas.nn.normalization import AbstractBatchNorm
 from torchatlas.nn.normalization.deviation import Variance
 
 
+class Joins(nn.Module):
+    def forward(self, x):
+        return x.flatten(0, 1)
+
+
+class Centres(nn.Module):
+    def forward(self, x):
+        return x - x.mean(0)
+
+
+class Single(nn.Module):
+    def forward(self, x):
+        return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class NotEmpty(nn.Module):
     def forward(self, x):
         return x.flatten(1) / x.abs().max()
@@ -102,12 +117,15 @@ def card(thing: str, kind: str = "layer", **facts: object) -> Card:
 @pytest.mark.parametrize(
     ("thing", "law"),
     [
+        ("Joins", layers.keeps_the_batch),
         ("NotEmpty", layers.empty_batches_pass),
+        ("Centres", layers.samples_stand_alone),
         ("WrongByItsParameter", layers.gradient_is_right),
         ("NoSecondGradient", layers.second_gradient_is_right),
         ("Root", layers.extremes_stay_finite),
         ("Overflows", layers.extremes_stay_finite),
         ("Reads", layers.compiles_and_exports),
+        ("Single", layers.half_precision_is_near),
         ("Autocast", layers.autocast_is_near),
         ("Forgets", layers.state_round_trips),
         ("Eager", layers.builds_without_memory),

@@ -50,6 +50,13 @@ class Backwards(L2Regularization):
 class Sums(GradientPenaltyInputs):
     def forward(self, network, x, prediction, loss):
         return super().forward(network, x, prediction, loss) * len(x)
+
+
+class Mixed(L2Regularization):
+    def forward(self, network, *batch):
+        weight = next(network.parameters())
+        left = torch.ones(1, len(weight), dtype=weight.dtype)
+        return self.strength * torch.dot((left @ weight)[0], weight[0])
 """
 CASES = [
     ("Vector", "is_one_number"),
@@ -59,6 +66,7 @@ CASES = [
     ("Fixed", "strength_is_a_factor"),
     ("Backwards", "descent_makes_it_smaller"),
     ("Sums", "parts_add_up"),
+    ("Mixed", "autocast_is_near"),
 ]
 
 

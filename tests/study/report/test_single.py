@@ -29,6 +29,14 @@ def test_the_score_and_the_baseline_are_told():
     assert "The baseline majority has" in text
 
 
+def test_scores_on_what_was_learned_stand_beside_those_of_the_test_part():
+    report = run_report("classification")
+    assert "training part" not in Page(render_run(report)).text
+    report.method.runs[0].train_scores = {"accuracy": 0.9876}
+    text = Page(render_run(report)).text
+    assert "training part" in text and "0.988" in text and "by heart" in text
+
+
 def test_players_have_a_loss_each():
     text = Page(render_run(run_report("generative"))).text
     assert "critic loss (training)" in text and "generator loss (training)" in text

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_iris
 from torch import nn
 
 from torchatlas.data.preprocessing import ImageEncoder
@@ -23,6 +24,16 @@ def iris_run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "run"
     train("mlp", "iris", out=folder, save_every_steps=2, **QUICK)
     return folder
+
+
+def test_rows_that_it_learned_from_are_scored_too():
+    run = train("mlp", "iris", valid=0, **QUICK)
+    iris, kept = load_iris(), np.setdiff1d(np.arange(150), run.test["rows"])
+    found = run.predict("iris")["prediction"].to_numpy()[kept]
+    right = found == iris.target_names[iris.target[kept]]
+    assert 0 < right.mean() < 1
+    assert run.result["train_scores"]["accuracy"] == pytest.approx(right.mean())
+    assert run.result["train_scores"].keys() == run.scores.keys()
 
 
 @pytest.fixture

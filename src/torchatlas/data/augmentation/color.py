@@ -55,7 +55,8 @@ def grey(x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, 1, h, w)
     """How bright each pixel looks."""
     if x.shape[1] != 3:
         return x.mean(1, keepdim=True)
-    return (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    red, green, blue = x.split(1, 1)
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 
 
 def turned(angle: Tensor) -> Tensor:  # (b,) -> (b, 3, 3)

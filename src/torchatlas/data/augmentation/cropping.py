@@ -49,15 +49,15 @@ class RandomResizedCrop(nn.Module):
         self.area, self.ratio = area, ratio
 
     def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c, h, w)
-        size, middle = self.boxes(len(x), x)
+        size, middle = self.boxes(x)
         zero = torch.zeros_like(size[:, 0])
         maps = torch.stack([size[:, 0], zero, middle[:, 0], zero, size[:, 1], middle[:, 1]], 1).view(-1, 2, 3)
         grid = F.affine_grid(maps, [*x.shape], align_corners=False)
         return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
-    def boxes(self, count: int, like: Tensor) -> tuple[Tensor, Tensor]:  # -> (count, 2), (count, 2)
+    def boxes(self, x: Tensor) -> tuple[Tensor, Tensor]:  # (b, c, h, w) -> (b, 2), (b, 2)
         """Each window's width and height as shares of the image's, and its middle, in -1..1 both ways."""
-        draws = torch.rand(4, count, device=like.device, dtype=like.dtype)
+        draws = torch.rand(4, len(x), device=x.device, dtype=x.dtype)
         area = self.area[0] + draws[0] * (self.area[1] - self.area[0])
         low, high = (math.log(bound) for bound in self.ratio)
         stretch = ((low + draws[1] * (high - low)) / 2).exp()

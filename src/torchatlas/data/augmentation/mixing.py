@@ -21,7 +21,7 @@ class AbstractMixing(nn.Module):
         super().__init__()
         if not alpha > 0:
             raise UsageError(f"alpha must be above 0, not {alpha}")
-        self.alpha = alpha
+        self.alpha = float(alpha)
 
     def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         order = torch.randperm(len(x), device=x.device)
@@ -31,7 +31,7 @@ class AbstractMixing(nn.Module):
 
     def share(self, x: Tensor) -> Tensor:  # -> ()
         """λ, the first row's share."""
-        alpha = torch.tensor(self.alpha, device=x.device)
+        alpha = torch.full((), self.alpha, device=x.device)  # filled there, not sent there
         return torch.distributions.Beta(alpha, alpha, validate_args=False).sample()
 
     def mix(self, x: Tensor, other: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:

@@ -33,13 +33,13 @@ class SoftmaxGAN(Pair):
 
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """The critic's loss: the weight is to lie on the real samples alone, evenly."""
-        return _log_total(real_logits, fake_logits) - real_logits.mean()
+        return _together(real_logits, fake_logits).logsumexp(0) - real_logits.mean()
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
         """The generator's loss: the weight is to lie evenly on all samples."""
-        everything = torch.cat([real_logits.flatten(), fake_logits.flatten()])
-        return _log_total(real_logits, fake_logits) - everything.mean()
+        everything = _together(real_logits, fake_logits)
+        return everything.logsumexp(0) - everything.mean()
 
 
-def _log_total(real: Tensor, fake: Tensor) -> Tensor:
-    return torch.cat([real.flatten(), fake.flatten()]).logsumexp(0)
+def _together(real: Tensor, fake: Tensor) -> Tensor:
+    return torch.cat([real.flatten(), fake.flatten()])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.boxes.iou import centre_distance, centre_gap, hull, shared, tiny
-from ..reduction import checked, reduced
+from ..reduction import checked, reduced_or_zero, single
 
 SMALLEST = 1e-7  # overlap, for its logarithm
 
@@ -36,13 +36,7 @@ class AbstractBoxLoss(nn.Module):
                 "boxes have the shape (n, 4): x1, y1, x2, y2 of each, predicted and true; got "
                 f"{tuple(prediction.shape)} and {tuple(target.shape)}"
             )
-        losses = self.losses(single(prediction), single(target))
-        return reduced(losses, self.reduction) if losses.numel() or self.reduction == "none" else losses.sum()
-
-
-def single(x: Tensor) -> Tensor:
-    """The same numbers in single precision at least."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) or not x.is_floating_point() else x
+        return reduced_or_zero(self.losses(single(prediction), single(target)), self.reduction)
 
 
 def overlap(a: Tensor, b: Tensor) -> Tensor:  # 2 of (..., 4) -> (...)
@@ -195,9 +189,9 @@ class SIoULoss(AbstractBoxLoss):
 
     $1 - \mathrm{IoU} + (\Delta + \Omega) / 2$. Angle: $Λ = 1 - 2 \sin^2(\arcsin x - \pi/4)$, x the
     sine of the way between the centres: 1 on the diagonal, 0 along an axis. Distance: $\Delta = \sum (1 -
-    e^{-(2 - Λ) \rho})$ over both axes, $\rho$ the squared gap of the centres over the side of the box
-    around both. Shape: $\Omega = \sum (1 - e^{-\omega})^\theta$, $\omega$ the difference of widths (heights)
-    over the larger one.
+    e^{-(2 - Λ) \rho})$ over both axes, $\rho$ the square of the gap of the centres over the side of
+    the box around both. Shape: $\Omega = \sum (1 - e^{-\omega})^\theta$, $\omega$ the difference of widths
+    (heights) over the larger one.
     Shapes: boxes (n, 4) as x1, y1, x2, y2 and their truths -> a scalar; (n,) for `reduction="none"`.
     """
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
-from ..reduction import checked, reduced
-from .iou import single
+from ..long_tailed.sizes import learning
+from ..reduction import checked, reduced_or_zero, single
 
 
 class AbstractOffsetLoss(nn.Module):
@@ -27,12 +27,12 @@ class AbstractOffsetLoss(nn.Module):
             raise UsageError(
                 f"numbers and truths have one shape; got {tuple(prediction.shape)}, {tuple(target.shape)}"
             )
-        self.note(single(target))
-        losses = self.losses((single(prediction) - single(target)).abs())
-        return reduced(losses, self.reduction) if losses.numel() or self.reduction == "none" else losses.sum()
+        if learning(self):
+            self.note(single(target))
+        return reduced_or_zero(self.losses((single(prediction) - single(target)).abs()), self.reduction)
 
     def note(self, target: Tensor) -> None:
-        """See the truths of a batch before its loss; most losses do not care."""
+        """See the truths of a batch before its loss, while learning; most losses do not care."""
 
 
 @method(
@@ -81,6 +81,7 @@ class DynamicSmoothL1Loss(AbstractOffsetLoss):
     Shapes: offsets (n, 4) from the proposals and their truths -> a scalar; (n, 4) for `reduction="none"`.
     """
 
+    batch_statistics = True  # what is noted is an order statistic of the whole batch
     now: Tensor
     notes: Tensor
     noted: Tensor
@@ -102,7 +103,7 @@ class DynamicSmoothL1Loss(AbstractOffsetLoss):
     @torch.no_grad()
     def note(self, target: Tensor) -> None:
         """Note the error of a batch's proposals; after so many batches take their median."""
-        if not self.training or not target.numel():
+        if not target.numel():
             return
         errors = target.flatten(0, -2)[:, :2].abs().mean(1) if target.ndim > 1 else target.abs()
         error = errors.sort().values[min(self.smallest, len(errors)) - 1]

@@ -94,9 +94,7 @@ class SigmoidEqualizationLoss(AbstractEqualization):
         losses = F.binary_cross_entropy_with_logits(prediction, labels, reduction="none")
         return reduced(losses.masked_fill(spared, 0.0).sum(1), self.reduction)
 
-    def probabilities(self, scores: Tensor) -> Tensor:  # (b, k) -> (b, k)
-        """Of the classes: sigmoids, made to add up to one."""
-        return normalised_sigmoid(scores)
+    probabilities = staticmethod(normalised_sigmoid)
 
 
 @method(

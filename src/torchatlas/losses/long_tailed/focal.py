@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ...cards.card import method
 from ...engine.errors import UsageError
 from ..reduction import checked, reduced
-from .sizes import normalised_sigmoid
+from .sizes import fitting, normalised_sigmoid, one_hot
 
 
 @method(
@@ -26,22 +26,22 @@ class FocalLoss(nn.Module):
     Shapes: scores (batch, classes) and class numbers (batch,) -> a scalar; (batch,) for `reduction="none"`.
     """
 
+    factors: Tensor | None
+
     def __init__(
         self, gamma: float = 2.0, alpha: float | Sequence[float] | None = None, reduction: str = "mean"
     ):
         super().__init__()
         self.gamma, self.reduction = _at_least_zero(gamma), checked(reduction)
-        self.alpha = alpha
+        self.alpha = alpha if isinstance(alpha, int | float) else 1.0
+        self.register_buffer("factors", torch.tensor(alpha) if isinstance(alpha, Sequence) else None)
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         log_p = prediction.log_softmax(1).gather(1, target[:, None])[:, 0]  # (b,)
-        losses = focal(log_p, self.gamma)
-        if isinstance(self.alpha, Sequence):
-            if len(self.alpha) != prediction.shape[1]:
-                raise UsageError(f"alpha has {len(self.alpha)} factors for {prediction.shape[1]} classes")
-            losses = losses.new_tensor(self.alpha)[target] * losses
-        elif self.alpha is not None:
-            losses = self.alpha * losses
+        losses = self.alpha * focal(log_p, self.gamma)
+        if self.factors is not None:
+            fitting(prediction, len(self.factors), "focal_loss")
+            losses = self.factors.to(losses.dtype)[target] * losses
         return reduced(losses, self.reduction)
 
 
@@ -69,17 +69,13 @@ class SigmoidFocalLoss(nn.Module):
         self.alpha = alpha
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        if target.ndim < prediction.ndim:
-            target = F.one_hot(target, prediction.shape[1])
-        positive = target > 0.5
+        positive = one_hot(target, prediction) > 0.5
         losses = focal(F.logsigmoid(torch.where(positive, prediction, -prediction)), self.gamma)
         if self.alpha is not None:
             losses = torch.where(positive, self.alpha * losses, (1 - self.alpha) * losses)
         return reduced(losses, self.reduction)
 
-    def probabilities(self, scores: Tensor) -> Tensor:  # (b, k) -> (b, k)
-        """Of the classes: sigmoids, made to add up to one."""
-        return normalised_sigmoid(scores)
+    probabilities = staticmethod(normalised_sigmoid)
 
 
 def focal(log_p: Tensor, gamma: float) -> Tensor:

@@ -70,9 +70,7 @@ class GHMLoss(AbstractHarmonized):
         losses = F.binary_cross_entropy_with_logits(prediction, labels, reduction="none")
         return self.weighed(losses, (prediction.sigmoid() - labels).abs())
 
-    def probabilities(self, scores: Tensor) -> Tensor:  # (b, k) -> (b, k)
-        """Of the classes: sigmoids, made to add up to one."""
-        return normalised_sigmoid(scores)
+    probabilities = staticmethod(normalised_sigmoid)
 
 
 @method(

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...engine.errors import UsageError
-from ..reduction import checked, reduced
+from ..reduction import checked, reduced_or_zero, single
 
 
 class AbstractMaskLoss(nn.Module):
@@ -34,12 +34,9 @@ class AbstractMaskLoss(nn.Module):
                 "a loss of masks wants scores (batch, classes, …) and whole class numbers (batch, …); got "
                 f"{tuple(prediction.shape)} and {target.dtype} of {tuple(target.shape)}"
             )
-        half = prediction.dtype in (torch.float16, torch.bfloat16)
         counted = target != self.ignore_index
-        losses = self.losses(
-            prediction.float() if half else prediction, target.long().where(counted, 0), counted
-        )
-        return reduced(losses, self.reduction) if losses.numel() or self.reduction == "none" else losses.sum()
+        losses = self.losses(single(prediction), target.long().where(counted, 0), counted)
+        return reduced_or_zero(losses, self.reduction)
 
 
 def probabilities(scores: Tensor) -> Tensor:  # (b, c, …) -> the same

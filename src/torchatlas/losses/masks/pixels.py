@@ -29,6 +29,8 @@ class WeightedCrossEntropy(AbstractMaskLoss):
     (batch, …) -> a scalar; (batch,) for `reduction="none"`. Pixels of `ignore_index` do not count.
     """
 
+    weight_of_class: Tensor
+
     def __init__(
         self,
         weight: Sequence[float],
@@ -41,14 +43,15 @@ class WeightedCrossEntropy(AbstractMaskLoss):
             raise UsageError(f"weighted_ce divides by 'pixels' or 'weights', not {by!r}")
         if not weight or min(weight) < 0:
             raise UsageError(f"weight has a number of at least 0 for each class; got {weight}")
-        self.weight_of_class, self.by = tuple(weight), by
+        self.by = by
+        self.register_buffer("weight_of_class", torch.tensor(weight))
 
     def losses(self, scores: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
         if len(self.weight_of_class) != max(2, scores.shape[1]):
             raise UsageError(
                 f"weight has {len(self.weight_of_class)} numbers for {max(2, scores.shape[1])} classes"
             )
-        weight = scores.new_tensor(self.weight_of_class)[truth].where(counted, 0).flatten(1)
+        weight = self.weight_of_class.to(scores.dtype)[truth].where(counted, 0).flatten(1)
         losses = weight * cross_entropy(scores, truth).where(counted, 0).flatten(1)
         whole = counted.flatten(1).sum(1).to(losses.dtype) if self.by == "pixels" else weight.sum(1)
         return ratio(losses.sum(1), whole, 0.0)

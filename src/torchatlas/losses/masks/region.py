@@ -106,7 +106,7 @@ class SoftIoULoss(AbstractRegionLoss):
     """
 
     def score(self, counts: Counts) -> Tensor:
-        return 1 - self.share(counts.tp, sum(counts, torch.zeros_like(counts.tp)))
+        return 1 - self.share(counts.tp, counts.tp + counts.fp + counts.fn)
 
 
 class AbstractTversky(AbstractRegionLoss):
@@ -114,8 +114,8 @@ class AbstractTversky(AbstractRegionLoss):
 
     def __init__(
         self,
-        alpha: float,
-        beta: float,
+        alpha: float = 0.3,
+        beta: float = 0.7,
         smooth: float = 1e-5,
         ignore_index: int = -100,
         reduction: str = "mean",
@@ -145,16 +145,6 @@ class TverskyLoss(AbstractTversky):
     Shapes: scores (batch, classes, …) by softmax, or (batch, 1, …) by the sigmoid, and class numbers
     (batch, …) -> a scalar; (batch,) for `reduction="none"`. Pixels of `ignore_index` do not count.
     """
-
-    def __init__(
-        self,
-        alpha: float = 0.3,
-        beta: float = 0.7,
-        smooth: float = 1e-5,
-        ignore_index: int = -100,
-        reduction: str = "mean",
-    ):
-        super().__init__(alpha, beta, smooth, ignore_index, reduction)
 
 
 @method(

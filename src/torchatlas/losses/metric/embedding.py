@@ -27,8 +27,9 @@ class AbstractEmbeddingLoss(nn.Module):
         """The embeddings where they are compared: on the unit sphere, or as they are."""
         return F.normalize(embeddings, dim=1) if self.unit else embeddings
 
-    def over(self, losses: Tensor, chosen: Tensor) -> Tensor:
-        """The mean of the chosen losses, or their sum; 0 where none is chosen."""
+    def over(self, losses: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """The mean of the chosen losses, of all by default, or their sum; 0 where there is none."""
+        chosen = torch.ones_like(losses, dtype=torch.bool) if chosen is None else chosen
         total = torch.where(chosen, losses, 0.0).sum()
         return total / chosen.sum().clamp_min(1) if self.reduction == "mean" else total
 

@@ -61,7 +61,7 @@ class MultiSimilarity(AbstractEmbeddingLoss):
         lead = similarity - self.base
         pull = log_one_plus(log_sum(-self.alpha * lead, positive)) / self.alpha
         push = log_one_plus(log_sum(self.beta * lead, negative)) / self.beta
-        return self.over(pull + push, labels == labels)
+        return self.over(pull + push)
 
 
 def pairs_of_all(similarity: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -49,4 +49,4 @@ class RankedListLoss(AbstractEmbeddingLoss):
         close = negative & (far < self.alpha)
         weight = (self.temperature * (self.alpha - fixed)).masked_fill(~close, torch.finfo(far.dtype).min)
         push = torch.where(close, weight.softmax(1) * (self.alpha - far), 0.0).sum(1)
-        return self.over(pull + self.balance * push, torch.ones_like(pull, dtype=torch.bool))
+        return self.over(pull + self.balance * push)

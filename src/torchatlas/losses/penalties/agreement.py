@@ -1,15 +1,13 @@
 """Penalties on predictions that differ where they should agree: under dropout, and near an input."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.func import functional_call
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..reduction import single
 from .gradients import movable
 from .penalty import AbstractPenalty, Loss, at_least_zero
 
@@ -49,7 +47,7 @@ class VirtualAdversarial(AbstractPenalty):
     sample: a random one, turned `iterations` times to the gradient of $KL(p(x) \| p(x + \xi d))$ by d, which
     leads to where the divergence bends most. It needs no target. ε (`epsilon`) is a length over all of a
     sample's numbers; ξ (`xi`) is small beside it, yet in single precision not so small as to be rounded away.
-    Averages of batch normalisations do not move in these passes.
+    Running averages, as all buffers, do not move in these passes.
     Errors: `UsageError` for inputs of whole numbers and for predictions other than (batch, classes).
     """
 
@@ -62,19 +60,17 @@ class VirtualAdversarial(AbstractPenalty):
     def forward(self, network: nn.Module, x: Tensor, prediction: Tensor, loss: Loss | None = None) -> Tensor:
         log_p = log_probabilities(prediction.detach(), "vat")
         x = movable(x, "vat").detach()
-        with averages_kept(network):
-            direction = row_units(torch.randn_like(x))
-            for _ in range(self.iterations):
-                direction = row_units(self._slope(network, x, log_p, direction))
-            near = log_probabilities(network(x + self.epsilon * direction), "vat")
+        direction = row_units(torch.randn_like(x))
+        for _ in range(self.iterations):
+            direction = row_units(self._slope(network, x, log_p, direction))
+        near = _near(network, x + self.epsilon * direction)
         return self.strength * F.kl_div(near, log_p, reduction="none", log_target=True).sum(1).mean()
 
     def _slope(self, network: nn.Module, x: Tensor, log_p: Tensor, direction: Tensor) -> Tensor:
         """The gradient of the divergence a short way along a direction."""
         with torch.enable_grad():
             leaf = direction.detach().requires_grad_()
-            near = log_probabilities(network(x + self.xi * leaf), "vat")
-            apart = F.kl_div(near, log_p, reduction="sum", log_target=True)
+            apart = F.kl_div(_near(network, x + self.xi * leaf), log_p, reduction="sum", log_target=True)
             (slope,) = torch.autograd.grad(apart, leaf)
         return slope
 
@@ -85,7 +81,7 @@ def log_probabilities(scores: Tensor, name: str) -> Tensor:
         raise UsageError(
             f"{name} compares probabilities of classes, and this network gives {tuple(scores.shape)}"
         )
-    return scores.log_softmax(1)
+    return single(scores).log_softmax(1)
 
 
 def row_units(x: Tensor) -> Tensor:
@@ -95,16 +91,7 @@ def row_units(x: Tensor) -> Tensor:
     return F.normalize(flat / scale, dim=1).view_as(x)
 
 
-@contextmanager
-def averages_kept(network: nn.Module) -> Iterator[None]:
-    """Within, batch normalisations take their statistics as before and keep their averages."""
-    norms = [
-        m for m in network.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats
-    ]
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
+def _near(network: nn.Module, x: Tensor) -> Tensor:
+    """What the network says of inputs nearby; copies of its buffers move in place of them."""
+    copies = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    return log_probabilities(functional_call(network, copies, (x,)), "vat")

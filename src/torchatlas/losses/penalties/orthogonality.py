@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ...cards.card import method
+from ..reduction import single
 from .penalty import AbstractPenalty, at_least_zero, weights_of
 
 
@@ -36,9 +37,11 @@ class SelfOrthogonality(AbstractPenalty):
 
 def agreement(filters: Tensor) -> Tensor:  # (h, d) -> (h, h)
     r"""$1 - 2\theta/\pi$ of each pair of rows, 0 on the diagonal."""
+    filters = single(filters)
     squared = filters.square().sum(1, keepdim=True)
     units = filters / torch.where(squared > 0, squared, 1.0).sqrt()
-    cosine = units @ units.mT
+    with torch.autocast(filters.device.type, enabled=False):  # small angles need the digits
+        cosine = units @ units.mT
     parallel = cosine.abs() >= 1 - 4 * torch.finfo(cosine.dtype).eps  # there asin has no gradient
     angled = torch.asin(torch.where(parallel, 0.0, cosine)) * (2 / math.pi)
     v = torch.where(parallel, cosine.detach().sign(), angled)

@@ -1,6 +1,6 @@
 """What penalties share: how they are called, what they weigh, and which weights they look at."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -31,9 +31,6 @@ class AbstractPenalty(nn.Module):
 
 class Penalties(nn.ModuleList):
     """Several penalties, added up."""
-
-    def __init__(self, penalties: Iterable[nn.Module]):
-        super().__init__(penalties)
 
     @property
     def indivisible(self) -> str:

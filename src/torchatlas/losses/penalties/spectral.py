@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from .agreement import row_units
 from .penalty import AbstractPenalty, weights_of
 
 
@@ -39,14 +40,8 @@ class SpectralNormRegularization(AbstractPenalty):
     def norm(self, matrix: Tensor) -> Tensor:  # (h, d) -> ()
         """A lower bound of a matrix's largest singular value, with its gradient."""
         with torch.no_grad():
-            v = unit(torch.randn_like(matrix[0]))
+            v = row_units(torch.randn_like(matrix[:1]))  # (1, d)
             for _ in range(self.iterations):
-                u = unit(matrix @ v)
-                v = unit(matrix.mT @ u)
-        return torch.dot(u, matrix @ v)
-
-
-def unit(vector: Tensor) -> Tensor:
-    """The vector at length one; zeros stay zeros."""
-    scale = vector.abs().amax().clamp_min(torch.finfo(vector.dtype).tiny)  # squares may vanish
-    return nn.functional.normalize(vector / scale, dim=0)
+                u = row_units(v @ matrix.mT)  # (1, h)
+                v = row_units(u @ matrix)
+        return (u @ matrix * v).sum()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ...nn.attention.placing import Choice as Attention, attention as attended
 from ...nn.choosing import Choice, chosen
 
 Shortcut = Callable[[int, int, int], nn.Module]  # (channels in, channels out, stride)
@@ -34,10 +35,16 @@ SHORTCUTS: dict[str, Shortcut] = {"pad": PadShortcut, "projection": projection_s
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and the shortcut around them: φ(F(x) + shortcut(x))."""
+    """Two 3×3 convolutions, attention if any, and the shortcut around them: φ(F(x) + shortcut(x))."""
 
     def __init__(
-        self, in_channels: int, channels: int, stride: int, shortcut: Shortcut, activation: Choice = "relu"
+        self,
+        in_channels: int,
+        channels: int,
+        stride: int,
+        shortcut: Shortcut,
+        activation: Choice = "relu",
+        attention: Attention = None,
     ):
         super().__init__()
         self.body = nn.Sequential(
@@ -46,6 +53,7 @@ class BasicBlock(nn.Module):
             chosen(activation, channels),
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(channels),
+            attended(attention, channels),
         )
         same = stride == 1 and in_channels == channels
         self.shortcut = nn.Identity() if same else shortcut(in_channels, channels, stride)
@@ -132,8 +140,9 @@ class CifarResNet(AbstractResNet):
     r"""ResNet for small images: three stages of n blocks with 16, 32 and 64 channels, depth 6n + 2.
 
     Shortcuts that change the map are the paper's option A (`shortcut="pad"`, no parameters) or B
-    ("projection"); its `activation` is ReLU. It trained 64,000 steps of 128 crops at a rate of 0.1, cut twice
-    by ten, from 0.01 at the start for depth 110; the recipe here is for smaller budgets, not augmented.
+    ("projection"); its `activation` is ReLU. `attention`, such as "se" or "cbam", stands at the end of each
+    block's body, before the sum. The paper trained 64,000 steps of 128 crops at a rate of 0.1, cut twice by
+    ten, from 0.01 at the start for depth 110; the recipe here is for smaller budgets, not augmented.
     Shapes: (batch, in_channels, *input_size) -> logits (batch, num_classes); any size of image fits.
     Errors: `UsageError` for a depth that is not 6n + 2.
     """
@@ -146,6 +155,7 @@ class CifarResNet(AbstractResNet):
         depth: int = 20,
         shortcut: str | Shortcut = "pad",
         activation: Choice = "relu",
+        attention: Attention = None,
     ):
         if depth < 8 or depth % 6 != 2:
             raise UsageError(f"the depth is 6n + 2 (8, 14, 20, 32, 44, 56, 110 …), not {depth}")
@@ -158,6 +168,6 @@ class CifarResNet(AbstractResNet):
             ),
             16,
             [(depth // 6, channels) for channels in (16, 32, 64)],
-            partial(BasicBlock, shortcut=around, activation=activation),
+            partial(BasicBlock, shortcut=around, activation=activation, attention=attention),
             num_classes,
         )

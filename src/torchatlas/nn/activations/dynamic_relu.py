@@ -1,7 +1,7 @@
 """Dynamic ReLU: the largest of a few lines, whose slopes and offsets follow from the whole map."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -9,36 +9,32 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from .context import pooled, spread
-from .pointwise import one_of, pointwise, positive
+from .pointwise import last_largest, one_of, pointwise, positive
 
 SLOPE_RANGE, OFFSET_RANGE = 1.0, 0.5  # λ of the slopes and of the offsets
 TEMPERATURE = 10.0
 
 
-def _winner(x: Tensor, lines: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    """The largest line at each number and which it is: the last of several, as ReLU is flat at 0."""
-    best, which = lines[0] * x + lines[1], torch.zeros_like(x, dtype=torch.uint8)
-    for k, (a, b) in enumerate(zip(lines[2::2], lines[3::2]), 1):
-        line = a * x + b
-        which = torch.where(line >= best, k, which)
-        best = torch.where(line >= best, line, best)
-    return best, which
+def _pieces(x: Tensor, lines: tuple[Tensor, ...]) -> Iterator[Tensor]:
+    """Each line at x; slopes and offsets stand by turns."""
+    for a, b in zip(lines[::2], lines[1::2]):
+        yield a * x + b
 
 
 def _value(x: Tensor, *lines: Tensor) -> Tensor:
-    return _winner(x, lines)[0]
+    return reduce(torch.maximum, _pieces(x, lines))
 
 
 def _slopes(x: Tensor, *lines: Tensor) -> Iterator[Tensor]:
-    which = _winner(x.detach(), lines)[1]
+    which = last_largest(_pieces(x, lines))
     total = torch.zeros_like(x)
     for k, a in enumerate(lines[::2]):
         total = torch.where(which == k, a, total)
     yield total
     for k in range(len(lines) // 2):
-        won = (which == k).to(x.dtype)
-        yield won * x
-        yield won
+        won = which == k
+        yield torch.where(won, x, 0)
+        yield won.to(x.dtype)
 
 
 largest_line = pointwise(_value, _slopes)
@@ -78,9 +74,9 @@ class DynamicReLU(nn.Module):
         y = largest_line(x, *self.lines(x))
         return y if self.place is None else y * self._weights(x)
 
-    def _weights(self, x: Tensor) -> Any:  # (b, c, ...) -> (b, 1, ...)
+    def _weights(self, x: Tensor) -> Tensor:  # (b, c, ...) -> (b, 1, ...)
         """How far each place is activated, in [0, 1]. It may stand before the maximum: it is not negative."""
         assert self.place is not None
-        z = self.place(x.movedim(1, -1)).movedim(-1, 1)
+        z: Tensor = self.place(x.movedim(1, -1)).movedim(-1, 1)
         shares = (z.flatten(1) / TEMPERATURE).softmax(1).view_as(z)
-        return (shares * (x[0, 0].numel() / 3 if x.shape[0] else 1.0)).clamp(max=1)
+        return (shares * (x.shape[2:].numel() / 3)).clamp(max=1)

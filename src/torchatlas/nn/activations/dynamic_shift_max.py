@@ -1,6 +1,7 @@
 """Dynamic Shift-Max: channels of other groups are mixed in, with weights that follow from the whole map."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -10,10 +11,10 @@ from torch import Tensor, nn
 from ...cards.card import method
 from ...engine.errors import UsageError
 from .context import pooled, spread
-from .pointwise import pointwise, positive
+from .pointwise import last_largest, pointwise, positive
 
 
-def _mixtures(tensors: tuple[Tensor, ...], shifts: int) -> Iterator[Tensor]:
+def _mixtures(tensors: Sequence[Tensor], shifts: int) -> Iterator[Tensor]:
     """Each piece: the shifted inputs by its weights, which stand after the inputs piece by piece."""
     shifted, weights = tensors[:shifts], tensors[shifts:]
     for start in range(0, len(weights), shifts):
@@ -23,26 +24,14 @@ def _mixtures(tensors: tuple[Tensor, ...], shifts: int) -> Iterator[Tensor]:
         yield total
 
 
-def _winner(tensors: tuple[Tensor, ...], shifts: int) -> tuple[Tensor, Tensor]:
-    best: Any = None
-    which = torch.zeros_like(tensors[0], dtype=torch.uint8)
-    for k, piece in enumerate(_mixtures(tensors, shifts)):
-        if best is None:
-            best = piece
-            continue
-        which = torch.where(piece >= best, k, which)
-        best = torch.where(piece >= best, piece, best)
-    return best, which
-
-
 def _value(*rest: Any) -> Tensor:
     *tensors, shifts = rest
-    return _winner(tuple(tensors), shifts)[0]
+    return reduce(torch.maximum, _mixtures(tensors, shifts))
 
 
 def _slopes(*rest: Any) -> Iterator[Tensor]:
     *tensors, shifts = rest
-    which = _winner(tuple(tensors), shifts)[1]
+    which = last_largest(_mixtures(tensors, shifts))
     shifted, weights = tensors[:shifts], tensors[shifts:]
     for j in range(shifts):
         total = torch.zeros_like(shifted[0])

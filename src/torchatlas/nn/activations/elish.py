@@ -15,9 +15,8 @@ def _elish(x: Tensor) -> Tensor:
 
 
 def _elish_slopes(x: Tensor) -> Iterator[Tensor]:
-    gate, decay = x.sigmoid(), x.clamp(max=0).exp()
-    elu = torch.where(x >= 0, x, decay - 1)
-    yield torch.where(x >= 0, 1, decay) * gate + elu * gate * (1 - gate)
+    gate, decay = x.sigmoid(), x.clamp(max=0).exp()  # the ELU's slope, which is one above zero
+    yield decay * gate + F.elu(x) * gate * (1 - gate)
 
 
 def _hard_gate(x: Tensor) -> Tensor:
@@ -29,9 +28,7 @@ def _hardelish(x: Tensor) -> Tensor:
 
 
 def _hardelish_slopes(x: Tensor) -> Iterator[Tensor]:
-    decay = x.clamp(max=0).exp()
-    elu = torch.where(x >= 0, x, decay - 1)
-    yield torch.where(x >= 0, 1, decay) * _hard_gate(x) + torch.where(x.abs() < 1, elu / 2, 0)
+    yield x.clamp(max=0).exp() * _hard_gate(x) + torch.where(x.abs() < 1, F.elu(x) / 2, 0)
 
 
 elish = pointwise(_elish, _elish_slopes)

@@ -1,6 +1,6 @@
 """OPAU: a learned quotient of two sums of orthogonal polynomials."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -48,46 +48,55 @@ START: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 
 
-def polynomials(basis: str, x: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The first polynomials of a basis at x, each with its derivative."""
-    before, now = (torch.zeros_like(x), torch.zeros_like(x)), (torch.ones_like(x), torch.zeros_like(x))
+def polynomials(basis: str, x: Tensor, count: int) -> Iterator[Tensor]:
+    """The first polynomials of a basis at x."""
+    before, now = torch.zeros_like(x), torch.ones_like(x)
     yield now
     for n in range(count - 1):
         a, b, c = BASES[basis](n)
-        line = a * x + b
-        after = line * now[0] - c * before[0]
-        before, now = now, (after, a * now[0] + line * now[1] - c * before[1])
+        before, now = now, (a * x + b) * now - c * before
+        yield now
+
+
+def derivatives(basis: str, x: Tensor, found: Sequence[Tensor]) -> Iterator[Tensor]:
+    """The derivatives of the first polynomials of a basis, which are given at x."""
+    before, now = torch.zeros_like(x), torch.zeros_like(x)
+    yield now
+    for n, f in enumerate(found[:-1]):
+        a, b, c = BASES[basis](n)
+        before, now = now, a * f + (a * x + b) * now - c * before
         yield now
 
 
 def _split(*rest: Any) -> tuple[list[Tensor], list[Tensor], str]:
-    *coefficients, basis, terms = rest
+    *coefficients, basis, terms = rest  # the first `terms` coefficients stand above, and fewer below
     return coefficients[:terms], coefficients[terms:], basis
 
 
 def _value(x: Tensor, *rest: Any) -> Tensor:
     c, d, basis = _split(*rest)
     above, below = torch.zeros_like(x), torch.ones_like(x)
-    for i, (f, _) in enumerate(polynomials(basis, x, max(len(c), len(d) + 1))):
-        above = above + c[i] * f if i < len(c) else above
+    for i, f in enumerate(polynomials(basis, x, len(c))):
+        above = above + c[i] * f
         below = below + d[i - 1].abs() * f.abs() if 1 <= i <= len(d) else below
     return above / below
 
 
 def _slopes(x: Tensor, *rest: Any) -> Iterator[Tensor]:
     c, d, basis = _split(*rest)
-    found = list(polynomials(basis, x, max(len(c), len(d) + 1)))
+    found = list(polynomials(basis, x, len(c)))
+    slopes = list(derivatives(basis, x, found))
     above, below = torch.zeros_like(x), torch.ones_like(x)
     slope_above, slope_below = torch.zeros_like(x), torch.zeros_like(x)
-    for one, (f, slope) in zip(c, found):
+    for one, f, slope in zip(c, found, slopes):
         above, slope_above = above + one * f, slope_above + one * slope
-    for one, (f, slope) in zip(d, found[1:]):
+    for one, f, slope in zip(d, found[1:], slopes[1:]):
         below, slope_below = below + one.abs() * f.abs(), slope_below + one.abs() * f.sign() * slope
     value = above / below
     yield (slope_above - value * slope_below) / below
-    for f, _ in found[: len(c)]:
+    for f in found:
         yield f / below
-    for one, (f, _) in zip(d, found[1:]):
+    for one, f in zip(d, found[1:]):
         yield -value * one.sign() * f.abs() / below
 
 

@@ -57,8 +57,8 @@ def along(parameter: Tensor, x: Tensor, dim: int) -> Tensor:
     """
     if not -x.dim() <= dim < x.dim() or x.shape[dim] != parameter.shape[0]:
         raise UsageError(
-            f"this activation was made for {parameter.shape[0]} channels along dimension {dim}, and its "
-            f"input is of shape {tuple(x.shape)}: say channels= and dim= as they are there"
+            f"this layer was made for {parameter.shape[0]} channels along dimension {dim}, and its input is "
+            f"of shape {tuple(x.shape)}: say their number and dim= as they are there"
         )
     shape = [1] * x.dim()
     shape[dim] = -1
@@ -71,6 +71,16 @@ def horner(coefficients: Sequence[Tensor], x: Tensor) -> Tensor:
     for coefficient in reversed(coefficients):
         total = total * x + coefficient
     return total
+
+
+def last_largest(pieces: Iterable[Tensor]) -> Tensor:
+    """Which of several tensors is the largest at each number, the last of equal ones: ReLU is flat at 0."""
+    best, *others = pieces
+    which = torch.zeros_like(best, dtype=torch.uint8)
+    for k, piece in enumerate(others, 1):
+        which = torch.where(piece >= best, k, which)
+        best = torch.maximum(best, piece)
+    return which
 
 
 def positive(**counts: int) -> None:

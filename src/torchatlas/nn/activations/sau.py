@@ -35,7 +35,7 @@ sau = pointwise(_value, _slopes)
 class SAU(nn.Module):
     r"""SAU: LeakyReLU of slope α convolved with a normal density of spread σ.
 
-    $(1 - \alpha) (\sigma n(x / \sigma) + x \mathrm{erf}(x / \sqrt{2} \sigma) / 2) + (1 + \alpha) x / 2$,
+    $(1 - \alpha) (\sigma n(x / \sigma) + x \mathrm{erf}(x / (\sqrt{2} \sigma)) / 2) + (1 + \alpha) x / 2$,
     where n is the standard normal density. α is learned, one for the layer, from `alpha`; `sigma` stays.
     Raises UsageError unless sigma is positive.
     """

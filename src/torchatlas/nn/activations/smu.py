@@ -57,7 +57,8 @@ class SMU(nn.Module):
         self.mu = nn.Parameter(torch.full((), float(mu)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return smu(x, self.mu, self.alpha)
+        most = torch.finfo(self.mu.dtype).max  # a million is infinite in float16, and ∞ times zero no number
+        return smu(x, self.mu.clamp(max=most), self.alpha)
 
 
 @method("smu_1", year=2021, paper="arXiv:2111.04682")

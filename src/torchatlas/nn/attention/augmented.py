@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..convolutions.windows import odd
 from ..positions.scored import shifted
 
 
@@ -40,8 +41,7 @@ class AttentionAugmentedConv2d(nn.Module):
         values: int = 8,
     ):
         super().__init__()
-        if not kernel_size % 2:
-            raise UsageError(f"kernel_size={kernel_size} must be odd, so that the map keeps its size")
+        odd(kernel_size, "aaconv")
         if heads < 1 or keys % heads or values % heads or not 0 < values < out_channels:
             raise UsageError(
                 f"heads={heads} must divide keys={keys} and values={values}, and values be fewer than "

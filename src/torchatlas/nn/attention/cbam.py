@@ -4,13 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from ...cards.card import method
-from ...engine.errors import UsageError
+from ..convolutions.windows import odd
 from .gate import AbstractGate, bottleneck, mean_of_map
 
 
-def pooled_channels(x: Tensor, dim: int = 1) -> Tensor:  # (b, c, h, w) -> (b, 2, h, w)
+def pooled_channels(x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, 2, h, w)
     """The mean and the largest of all channels at each position."""
-    return torch.cat((x.mean(dim, keepdim=True), x.amax(dim, keepdim=True)), dim)
+    return torch.cat((x.mean(1, keepdim=True), x.amax(1, keepdim=True)), 1)
 
 
 class ChannelGate(AbstractGate):
@@ -31,8 +31,7 @@ class SpatialGate(AbstractGate):
 
     def __init__(self, kernel_size: int = 7):
         super().__init__()
-        if not kernel_size % 2:
-            raise UsageError(f"kernel_size={kernel_size} must be odd, so that a window has a middle")
+        odd(kernel_size, "a gate of positions")
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.norm = nn.BatchNorm2d(1)
 

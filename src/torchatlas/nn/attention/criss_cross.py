@@ -39,9 +39,8 @@ class CrissCrossAttention(nn.Module):
         q, k, v = self.query(x), self.key(x), self.value(x)
         across = torch.einsum("bchw,bchj->bhwj", q, k)
         down = torch.einsum("bchw,bciw->bhwi", q, k)
-        itself = torch.eye(x.shape[2], dtype=torch.bool, device=x.device)[
-            :, None
-        ]  # it stands in the row already
+        # A position stands in its row already, so its column leaves it out.
+        itself = torch.eye(x.shape[2], dtype=torch.bool, device=x.device)[:, None]
         shares = torch.cat((down.masked_fill(itself, -torch.inf), across), 3).softmax(3)
         column, row = shares.split((x.shape[2], x.shape[3]), 3)
         return torch.einsum("bciw,bhwi->bchw", v, column) + torch.einsum("bchj,bhwj->bchw", v, row)

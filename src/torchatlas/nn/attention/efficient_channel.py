@@ -9,9 +9,9 @@ from ...engine.errors import UsageError
 from .gate import AbstractGate
 
 
-def span(channels: int, gamma: float = 2, b: float = 1) -> int:
-    r"""How many neighbours take part: $|(\log_2 C + b) / \gamma|$ rounded down, and one more where even."""
-    t = int(abs((math.log2(channels) + b) / gamma))
+def span(channels: int) -> int:
+    r"""How many neighbours take part: $(\log_2 C + 1) / 2$ rounded down, and one more where even."""
+    t = int((math.log2(channels) + 1) / 2)
     return t if t % 2 else t + 1
 
 

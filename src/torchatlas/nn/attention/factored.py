@@ -52,7 +52,7 @@ class ExpectationMaximizationAttention(nn.Module):
 
     def fitted(self, v: Tensor) -> tuple[Tensor, Tensor]:  # (b, c, n) -> (b, c, k), (b, n, k)
         """The bases of each map, and how its positions belong to them."""
-        mu = self.bases.expand(len(v), -1, -1).to(v.dtype)
+        mu = self.bases.clone().expand(len(v), -1, -1).to(v.dtype)  # they move before the backward pass
         z = (v.mT @ mu).softmax(2)
         for step in range(self.steps):
             mu = _unit_columns(v @ (z / (SMALL + z.sum(1, keepdim=True))))

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
-from .gate import AbstractGate, between, bottleneck, mean_of_map
+from .gate import AbstractGate, bottleneck, mean_of_map
 
 
 def _normed(channels: int, reduction: int) -> nn.Sequential:
@@ -69,7 +69,6 @@ class ATAC(AbstractGate):
 
     def __init__(self, channels: int, reduction: int = 2):
         super().__init__()
-        between(channels, reduction)
         self.near = _normed(channels, reduction)
 
     def gate(self, x: Tensor) -> Tensor:

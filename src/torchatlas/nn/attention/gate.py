@@ -53,10 +53,8 @@ def divided(channels: int, parts: int, what: str = "groups") -> int:
     return channels // parts
 
 
-def bottleneck(
-    channels: int, reduction: int = 16, bias: bool = True, norm: bool = False, out: int | None = None
-) -> nn.Sequential:
-    """1×1 convolutions to `reduction` times fewer channels and to `out` (or back), ReLU between.
+def bottleneck(channels: int, reduction: int = 16, bias: bool = True, norm: bool = False) -> nn.Sequential:
+    """1×1 convolutions to `reduction` times fewer channels and back, ReLU between.
 
     On a map of one position these are the affine maps of squeeze-and-excitation. norm: batch normalisation
     before ReLU.
@@ -67,5 +65,5 @@ def bottleneck(
         nn.Conv2d(channels, hidden, 1, bias=bias),
         *norms,
         nn.ReLU(),
-        nn.Conv2d(hidden, channels if out is None else out, 1, bias=bias),
+        nn.Conv2d(hidden, channels, 1, bias=bias),
     )

@@ -21,7 +21,8 @@ def attention(choice: Choice, channels: int) -> nn.Module:
         return nn.Identity()
     module = chosen(choice, channels)
     words = inspect.signature(module.forward).parameters.values()
-    if sum(word.default is word.empty and word.kind is not word.VAR_POSITIONAL for word in words) > 1:
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    if sum(word.default is word.empty and word.kind not in several for word in words) > 1:
         raise UsageError(f"{choice!r} wants more than one map, so it cannot stand behind a block")
     return module
 
@@ -35,9 +36,9 @@ def attend(network: nn.Module, **places: Choice) -> nn.Module:
     the channels cannot be seen; the network is then as it was.
     """
     made = {path: nn.Sequential(*_behind(network, path, choice)) for path, choice in places.items()}
-    for path, both in made.items():
+    for path in sorted(made, key=lambda path: path.count("."), reverse=True):  # what lies within others first
         parent, _, name = path.rpartition(".")
-        network.get_submodule(parent).add_module(name, both)
+        network.get_submodule(parent).add_module(name, made[path])
     return network
 
 

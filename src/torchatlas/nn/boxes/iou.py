@@ -51,6 +51,12 @@ def tiny(x: Tensor) -> float:
     return torch.finfo(x.dtype).eps
 
 
+def intersection_over_union(a: Tensor, b: Tensor) -> Tensor:  # (..., 4), broadcast -> (...)
+    """The area in common over that covered together; zero where both are empty."""
+    both, either = shared(a, b)
+    return both / either.where(either > 0, 1)
+
+
 def pairwise_iou(first: Tensor, second: Tensor) -> Tensor:  # (n, 4), (m, 4) -> (n, m)
     r"""The overlap of every box with every other, $|A \cap B| / |A \cup B|$; zero where both are empty.
 
@@ -62,8 +68,7 @@ def pairwise_iou(first: Tensor, second: Tensor) -> Tensor:  # (n, 4), (m, 4) -> 
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise UsageError(f"boxes have the shape (n, 4): x1, y1, x2, y2 of each; got {tuple(boxes.shape)}")
     kind = torch.promote_types(first.dtype, second.dtype)
-    both, either = shared(wide(first)[:, None], wide(second))
-    iou = both / either.where(either > 0, 1)
+    iou = intersection_over_union(wide(first)[:, None], wide(second))
     return iou.to(kind) if kind.is_floating_point else iou
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...engine.errors import UsageError
-from .iou import centre_distance, shared, wide
+from .iou import centre_distance, intersection_over_union, wide
 
 BLOCK = 128  # boxes whose fate is settled at once
 PAIRS = 1 << 16  # pairs compared at once on a CPU, so that what is worked out on the way stays in its cache
@@ -65,8 +65,7 @@ class Ranked:
         `nearness` takes off the distance of centres, over the diagonal around both, to that power (DIoU).
         """
         a, b = self.at(rows)[:, None], self.at(columns)
-        both, either = shared(a, b)
-        iou = both / either.where(either > 0, 1)
+        iou = intersection_over_union(a, b)
         if nearness is not None:
             iou = iou - centre_distance(a, b) ** nearness
         if self.labels is not None:
@@ -75,9 +74,8 @@ class Ranked:
 
     def with_owner(self, owners: Tensor) -> Tensor:  # (n,) -> (n,)
         """The IoU of each box with the box that it falls to; one with itself."""
-        both, either = shared(self.at(ALL), self.at(owners))
         own = owners == torch.arange(len(self), device=owners.device)
-        return (both / either.where(either > 0, 1)).where(~own, 1)
+        return intersection_over_union(self.at(ALL), self.at(owners)).where(~own, 1)
 
     def better(self, nearness: float | None = None) -> Iterator[tuple[slice, slice, Tensor]]:
         """Block by block: some boxes, all up to the last of them, and their overlaps; zero unless better."""

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from ...cards.card import method
-from ...engine.errors import UsageError
 from .reparameterized import AbstractReparameterizedConv2d
-from .windows import Size
+from .windows import Size, odd
 
 
 @method(
@@ -22,7 +21,8 @@ class CircleConv2d(AbstractReparameterizedConv2d):
 
     The tap at (i, j) goes to $r (i, j) / \sqrt{i^2 + j^2}$ with $r = \max(|i|, |j|)$; those of a 3×3 kernel's
     corners go to $(\pm \sqrt{1/2}, \pm \sqrt{1/2})$. Reading is bilinear, so linear in the pixels:
-    $w^T (B x)$ is a convolution with the square kernel $B^T w$, which is what is computed.
+    $w^T (B x)$ is a convolution with the square kernel $B^T w$, which is what is computed. With a
+    dilation the reading is between pixels that far apart.
     Shapes: (batch, in_channels, h, w) -> (batch, out_channels, h', w').
     Errors: `UsageError` for an even kernel size.
     """
@@ -40,8 +40,7 @@ class CircleConv2d(AbstractReparameterizedConv2d):
         groups: int = 1,
         bias: bool = True,
     ):
-        if not kernel_size % 2:
-            raise UsageError(f"circle_conv needs an odd kernel size, not {kernel_size}")
+        odd(kernel_size, "circle_conv")
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
         self.register_buffer("bilinear", torch.tensor(circular(kernel_size)), persistent=False)
 

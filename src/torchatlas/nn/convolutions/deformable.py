@@ -159,4 +159,4 @@ def _neighbours(place: Tensor, count: int) -> tuple[Tensor, Tensor]:
     first = place.floor()
     both = torch.stack([first, first + 1])
     inside = (both >= 0) & (both < count)
-    return both.clamp(0, count - 1).long(), inside * (1 - (place - both).abs())
+    return both.long().clamp(0, count - 1), inside * (1 - (place - both).abs())

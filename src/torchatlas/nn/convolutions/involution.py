@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from .windows import odd
 
 
 @method(
@@ -35,8 +36,7 @@ class Involution2d(nn.Module):
         reduction: int = 4,
     ):
         super().__init__()
-        if not kernel_size % 2:
-            raise UsageError(f"involution needs an odd kernel size, not {kernel_size}")
+        odd(kernel_size, "involution")
         if group_channels < 1 or channels % group_channels:
             raise UsageError(f"groups of {group_channels} channels do not divide {channels}")
         self.kernel_size, self.stride, self.dilation = kernel_size, stride, dilation

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
-from .windows import Size
+from .windows import Size, pair
 
 Maps = Tensor | tuple[Tensor, Tensor]  # high frequencies alone, or high and low
 
@@ -35,8 +35,8 @@ class OctaveConv2d(nn.Module):
     $1 - \frac{3}{4} \alpha (2 - \alpha)$ of one's. Maps of odd size have low ones of half the size, rounded
     up.
     Shapes: (batch, in, h, w), or (batch, in - low, h, w) and (batch, low, h / 2, w / 2) -> likewise.
-    Errors: `UsageError` for shares outside [0, 1), a stride other than 1 or 2, or a tensor where a pair is
-    due.
+    Errors: `UsageError` for shares outside [0, 1), a stride other than 1 or 2, a padding that does not keep
+    the size where low maps come in at stride 1, or a tensor where a pair is due.
     """
 
     def __init__(
@@ -57,6 +57,12 @@ class OctaveConv2d(nn.Module):
         if stride not in (1, 2):
             raise UsageError(f"octave_conv's stride is 1 or 2, not {stride}")
         low_in, low_out, self.stride = int(alpha_in * in_channels), int(alpha_out * out_channels), stride
+        sides = zip(pair(kernel_size), pair(padding), pair(dilation))
+        if low_in and stride == 1 and any(2 * p != d * (k - 1) for k, p, d in sides):
+            raise UsageError(
+                "octave_conv adds low maps at twice their size: with stride 1 its padding must keep the "
+                f"size, dilation * (kernel_size - 1) / 2, not padding={padding}"
+            )
 
         def path(inputs: int, outputs: int, biased: bool) -> nn.Conv2d | None:
             if not inputs or not outputs:

@@ -64,9 +64,12 @@ class DynamicRegionConv2d(nn.Module):
 
 
 def pooled(x: Tensor, size: tuple[int, int]) -> Tensor:  # (b, c, h, w) -> (b, c, *size)
-    """Means of size[0] × size[1] parts of a map; they overlap where it cannot be cut evenly."""
+    """Means of size[0] × size[1] parts of a map; they overlap where it cannot be cut evenly.
+
+    PyTorch's adaptive pooling, whose gradient is not deterministic on CUDA; this one's is.
+    """
     rows, columns = (
         [(i * n // k, -(-(i + 1) * n // k)) for i in range(k)] for n, k in zip(x.shape[2:], size)
     )
-    parts = [x[:, :, a:b, c:d].mean((2, 3)) for a, b in rows for c, d in columns]
-    return torch.stack(parts, 2).unflatten(2, size)
+    bands = torch.stack([x[:, :, a:b].mean(2) for a, b in rows], 2)
+    return torch.stack([bands[..., a:b].mean(3) for a, b in columns], 3)

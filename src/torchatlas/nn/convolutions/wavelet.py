@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
-from .windows import around
+from .windows import around, odd
 
 
 @method(
@@ -34,11 +34,9 @@ class WaveletConv2d(nn.Module):
         self, channels: int, kernel_size: int = 5, stride: int = 1, levels: int = 1, bias: bool = True
     ):
         super().__init__()
-        if not kernel_size % 2 or levels < 1:
-            raise UsageError(
-                f"wtconv needs an odd kernel size and a level at least, not {kernel_size} and {levels}"
-            )
-        edge, bands, self.stride = around((kernel_size, kernel_size)), 4 * channels, stride
+        if levels < 1:
+            raise UsageError(f"wtconv needs a level at least, not levels={levels}")
+        edge, bands, self.stride = around(odd(kernel_size, "wtconv")), 4 * channels, stride
         self.base = nn.Conv2d(channels, channels, kernel_size, 1, edge, groups=channels, bias=bias)
         self.base_scale = nn.Parameter(torch.ones(channels, 1, 1))
         self.convs = nn.ModuleList(

@@ -8,13 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...engine.errors import UsageError
-
-Size = int | tuple[int, int]  # one for both sides, or one for the height and one for the width
-
-
-def pair(size: Size) -> tuple[int, int]:
-    """A size of both sides: (height, width)."""
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
+from ..pooling.windows import Size as Size, pair as pair
 
 
 def odd(kernel_size: Size, name: str) -> tuple[int, int]:

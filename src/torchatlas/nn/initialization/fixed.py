@@ -60,7 +60,7 @@ def zero_hadamard_(tensor: Tensor, generator: Generator | None = None) -> Tensor
             middle.fill_diagonal_(1.0)
         else:
             power = (outputs - 1).bit_length()
-            middle.copy_(_hadamard(power)[:outputs, :inputs] * 2 ** (-power / 2))
+            middle.copy_(_hadamard(power)[:outputs, :inputs]).mul_(2 ** (-power / 2))
     return tensor
 
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from .batch import wide
+from .deviation import positions
 
 
 @method("adain", kind="layer", year=2017, paper="arXiv:1703.06868")
@@ -14,7 +15,8 @@ class AdaIN(nn.Module):
 
     $\sigma(s) (c - \mu(c)) / \sigma(c) + \mu(s)$ for each channel of each sample over its positions, with
     $\sigma = \sqrt{\mathrm{variance} + \epsilon}$; where style and content are one, nothing changes.
-    Shapes: content (n, c, ...), style (n, c, ...) of any other size -> as the content.
+    Shapes: content (n, c, positions ...), style (n, c, positions ...) of any other size -> as the content.
+    Raises UsageError for maps without positions.
     """
 
     def __init__(self, eps: float = 1e-5):
@@ -27,7 +29,7 @@ class AdaIN(nn.Module):
         return y.to(content.dtype)
 
     def _moments(self, x: Tensor) -> tuple[Tensor, Tensor]:  # (n, c, ...) -> two of (n, c, 1)
-        variance, mean = torch.var_mean(wide(x), list(range(2, x.ndim)), correction=0, keepdim=True)
+        variance, mean = torch.var_mean(wide(x), positions(x), correction=0, keepdim=True)
         return mean, (variance + self.eps).sqrt()
 
 

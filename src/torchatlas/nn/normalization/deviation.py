@@ -103,3 +103,10 @@ def others(x: Tensor) -> list[int]:
 def by_channel(x: Tensor) -> Tensor:  # (n, c, ...) -> (c, n ...)
     """One row of numbers per channel."""
     return x.movedim(1, 0).flatten(1)
+
+
+def positions(x: Tensor) -> list[int]:
+    """The dimensions behind the channels'. Raises UsageError where there are none: none would mean all."""
+    if x.ndim < 3:
+        raise UsageError(f"this takes maps (batch, channels, positions ...), not {tuple(x.shape)}")
+    return list(range(2, x.ndim))

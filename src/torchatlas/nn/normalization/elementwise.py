@@ -6,13 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from ...cards.card import method
+from ..activations.pointwise import along
 from .batch import wide
 
 
 class AbstractElementwise(nn.Module):
     """A squashing function of each number, then a factor and a summand per feature, as in a layer norm.
 
-    dim: where the features lie; the last dimension by default. Any shape -> the same.
+    dim: where the features lie; the last dimension by default. Any shape -> the same. Raises UsageError for
+    another number of features.
     """
 
     def __init__(self, num_features: int, dim: int = -1):
@@ -26,10 +28,8 @@ class AbstractElementwise(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        shape = [1] * x.ndim
-        shape[self.dim] = self.num_features
-        y = self.squashed(wide(x)) * self.weight.view(shape) + self.bias.view(shape)
-        return y.to(x.dtype)
+        weight, bias = along(self.weight, x, self.dim), along(self.bias, x, self.dim)
+        return (self.squashed(wide(x)) * weight + bias).to(x.dtype)
 
 
 @method("dyt", year=2025, paper="arXiv:2503.10622", tiny={"num_features": 4})
@@ -41,7 +41,7 @@ class DyT(AbstractElementwise):
 
     def __init__(self, num_features: int, alpha: float = 0.5, dim: int = -1):
         super().__init__(num_features, dim)
-        self.alpha = nn.Parameter(torch.full((), alpha))
+        self.alpha = nn.Parameter(torch.full((), float(alpha)))
 
     def squashed(self, x: Tensor) -> Tensor:
         """The hyperbolic tangent of αx."""

@@ -33,7 +33,7 @@ class ReZero(nn.Module):
     def __init__(self, branch: Branch, alpha: float = 0.0):
         super().__init__()
         self.branch = made(branch)
-        self.alpha = nn.Parameter(torch.full((), alpha))
+        self.alpha = nn.Parameter(torch.full((), float(alpha)))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.alpha * self.branch(x)

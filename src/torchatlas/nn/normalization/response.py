@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from .batch import per_channel, wide
+from .deviation import positions
 
 
 @method("frn", year=2019, paper="arXiv:1911.09737", tiny={"num_features": 4})
@@ -14,7 +15,7 @@ class FilterResponseNorm(nn.Module):
     $z = \max(\gamma x / \sqrt{\nu^2 + \epsilon} + \beta, \tau)$ with $\nu^2 = \mathrm{mean}\, x^2$ over the
     positions of a channel of one sample. No mean is taken off; the learned threshold τ per channel stands for
     ReLU, so no activation follows. threshold=False leaves it out.
-    Shapes: (batch, channels, positions ...) -> the same.
+    Shapes: (batch, channels, positions ...) -> the same. Raises UsageError for maps without positions.
     """
 
     def __init__(self, num_features: int, eps: float = 1e-6, threshold: bool = True):
@@ -26,7 +27,7 @@ class FilterResponseNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (n, c, ...) -> (n, c, ...)
         numbers = wide(x)
-        square = numbers.square().mean(list(range(2, x.ndim)), keepdim=True)  # (n, c, 1 ...)
+        square = numbers.square().mean(positions(x), keepdim=True)  # (n, c, 1 ...)
         y = numbers * (square + self.eps).rsqrt() * per_channel(self.weight, x) + per_channel(self.bias, x)
         if self.tau is not None:
             y = torch.maximum(y, per_channel(wide(self.tau), x))

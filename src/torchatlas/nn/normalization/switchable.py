@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ...cards.card import method
-from ...engine.errors import UsageError
 from .batch import AbstractBatchNorm, per_channel
-from .deviation import Variance
+from .deviation import Variance, positions
 
 
 @method("switchable_norm", year=2018, paper="arXiv:1806.10779", tiny={"num_features": 4})
@@ -27,9 +26,7 @@ class SwitchableNorm(AbstractBatchNorm):
 
     def normalised(self, x: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
         """Distances from the mixed mean, in units of the mixed deviation."""
-        if x.ndim < 3:
-            raise UsageError(f"this norm takes maps (batch, channels, positions ...), not {tuple(x.shape)}")
-        variances, means = torch.var_mean(x, list(range(2, x.ndim)), correction=0, keepdim=True)
+        variances, means = torch.var_mean(x, positions(x), correction=0, keepdim=True)
         spread_of_means, layer_mean = torch.var_mean(means, 1, correction=0, keepdim=True)
         layer_variance = variances.mean(1, keepdim=True) + spread_of_means  # within channels and between them
         w, v = self.mean_weight.to(x.dtype).softmax(0), self.var_weight.to(x.dtype).softmax(0)

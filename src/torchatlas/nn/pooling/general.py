@@ -72,7 +72,7 @@ borrowed(
 class MinPool2d(nn.MaxPool2d):
     """Min pooling: the smallest number of each window; the border counts as +∞.
 
-    Words and shapes: as `torch.nn.MaxPool2d`.
+    Words and shapes: as `torch.nn.MaxPool2d`, without `return_indices`.
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -38,8 +38,8 @@ class T5Bias(AbstractScoredPosition):
     powers up to max_distance, from which on all share the last. Both ways (`bidirectional`, as in encoders)
     keys ahead have one half of all buckets, the others the other; else, as in decoders, keys ahead count as
     distance 0. The scale of products is 1. One such module serves all layers.
-    Shapes: q (batch, heads, n, d), k (batch, heads, m, d) -> (heads, n, m). Raises UsageError where buckets
-    are odd or too few, or max_distance is within the single distances.
+    Shapes: q (batch, heads, n, d), k (batch, heads, m, d) -> (heads, n, m). Raises UsageError where
+    buckets are no multiple of 4 (of 2 one way), or max_distance is within the single distances.
     """
 
     places: Tensor

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from .scored import queries_behind
 from .sinusoidal import angles
 
 
@@ -34,11 +35,9 @@ class RotaryPosition(nn.Module):
         self.base, self.layout = base, layout
 
     def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        count, behind = k.shape[-2], k.shape[-2] - q.shape[-2]
-        if behind < 0:
-            raise UsageError(f"{q.shape[-2]} queries cannot be the last of {count} keys")
+        behind = queries_behind(q, k)
         dtype = torch.promote_types(q.dtype, torch.float32)
-        places = torch.arange(count, dtype=dtype, device=q.device)
+        places = torch.arange(k.shape[-2], dtype=dtype, device=q.device)
         turned = angles(places, q.shape[-1], self.base)  # (m, d/2)
         cos, sin = turned.cos(), turned.sin()
         return self._turn(q, cos[behind:], sin[behind:]), self._turn(k, cos, sin)

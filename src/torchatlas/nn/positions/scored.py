@@ -23,18 +23,21 @@ class AbstractScoredPosition(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         """Attention with these positions; mask: True (n, m) where a query may look, as in PyTorch."""
-        bias = masked(self(q, k).to(q.dtype), mask)
+        bias = self(q, k).to(q.dtype)
+        if mask is not None:
+            bias = bias.masked_fill(~mask, -torch.inf)
         return F.scaled_dot_product_attention(q, k, v, bias, scale=self.scale(q.shape[-1]))
 
     def shares(self, q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attention's weights (batch, heads, n, m), for members that do more with them."""
+        """Attention's weights (batch, heads, n, m), for members that do more with them.
+
+        As in PyTorch they are 0 for a query that may look nowhere.
+        """
         scores = self.scale(q.shape[-1]) * (q @ k.mT) + self(q, k)
-        return masked(scores, mask).softmax(-1)
-
-
-def masked(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """Scores that are minus infinity where the mask is not True."""
-    return scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+        if mask is None:
+            return scores.softmax(-1)
+        least = torch.finfo(scores.dtype).min  # minus infinity alone would make a row of NaN
+        return scores.masked_fill(~mask, least).softmax(-1).masked_fill(~mask, 0.0)
 
 
 def queries_behind(q: Tensor, k: Tensor) -> int:

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cards.card import method
+from ..pooling.windows import windows
 from .rate import checked
 
 
@@ -34,8 +35,8 @@ class MaxPoolingDropout(nn.Module):
         k, s = self.kernel_size, self.stride
         if self.training and s >= k:  # no number lies in two windows: one mask will do
             return F.max_pool2d(x * torch.empty_like(x).bernoulli_(1 - self.p), k, s)
-        windows = x.unfold(2, k, s).unfold(3, k, s).flatten(4)  # (b, c, h', w', n)
+        numbers = windows(x, k, s)  # (b, c, h', w', n)
         if self.training:
-            return (windows * torch.empty_like(windows).bernoulli_(1 - self.p)).amax(-1)
-        weights = [(1 - self.p) * self.p**later for later in range(k * k - 1, -1, -1)]
-        return (windows.sort(-1).values * windows.new_tensor(weights)).sum(-1)
+            return (numbers * torch.empty_like(numbers).bernoulli_(1 - self.p)).amax(-1)
+        later = torch.arange(k * k - 1, -1, -1, dtype=x.dtype, device=x.device)  # how many are larger
+        return (numbers.sort(-1).values * ((1 - self.p) * self.p**later)).sum(-1)

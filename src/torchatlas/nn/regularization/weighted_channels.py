@@ -5,6 +5,8 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..activations.context import pooled, spread
+from ..normalization.batch import wide
 
 
 @method(
@@ -36,9 +38,10 @@ class WeightedChannelDropout(nn.Module):
         if not self.training or x.numel() == 0:
             return x
         count = max(1, round(self.ratio * x.shape[1]))
-        weight = x.detach().float().flatten(2).mean(2).clamp_min(torch.finfo(torch.float32).tiny)  # (b, c)
+        weight = pooled(wide(x.detach()), x.shape[1])  # (b, c)
+        weight = weight.clamp_min(torch.finfo(weight.dtype).tiny)
         keys = torch.empty_like(weight).exponential_() / weight  # -ln u / s: small where u^(1/s) is large
         drawn = torch.zeros_like(weight).scatter(1, keys.topk(count, 1, largest=False).indices, 1.0)
         scale = weight.sum(1, keepdim=True) / (weight * drawn).sum(1, keepdim=True)
         kept = drawn * torch.empty_like(weight).bernoulli_(self.keep) * scale / self.keep
-        return x * kept.to(x.dtype).view(*kept.shape, *(1,) * (x.ndim - 2))
+        return x * spread(kept.to(x.dtype), x)

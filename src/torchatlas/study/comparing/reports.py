@@ -58,6 +58,7 @@ def run_report(run: Run, dataset: Any = None) -> RunReport:
         None,
         run.result["steps"],
         run.result["clock"]["seconds"],
+        train_scores=run.result.get("train_scores", {}),
     )
     if "prediction" in run.test and dataset is not None:
         result = run_result(result, run.test, dataset, run.spec)

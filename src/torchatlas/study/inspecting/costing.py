@@ -2,14 +2,14 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...cards.reader import find, get, near
+from ...cards.reader import create, find, get
 from ...engine.errors import UsageError
 from ...inspection.calling import WHOLE
 from ...inspection.cost import Count, count_macs, count_params
@@ -83,30 +83,25 @@ def cost(name: str, **settings: Any) -> Cost:
         raise UsageError(
             f"{card.name} ({card.kind}) is no module with a cost of its own: networks and layers have one"
         )
-    thing, options = get(card.name), {key: part(value) for key, value in settings.items()}
+    options = {key: part(value) for key, value in settings.items()}
     shape, size = options.pop(INPUT, None), options.get("input_size")
     if shape is not None and not _is_shape(shape):
         raise UsageError(f"input={shape!r} must be a shape such as (1, 64, 32, 32)")
-    words = _words(thing)
-    if words is not None and "input_size" not in words:
+    words = inspect.signature(get(card.name)).parameters
+    if "input_size" not in words and not any(p.kind is p.VAR_KEYWORD for p in words.values()):
         options.pop("input_size", None)
     options = _usual(words, shape) | options
-    for option in options:
-        if words is not None and option not in words:
-            raise UsageError(
-                f"{name} has no option {option!r}{near(option, words)}; it takes {', '.join(words)}"
-            )
     with told(f"{name} cannot be built"):
-        module = _built(thing, options)
-    x = _input(card.kind, words or {}, options, shape, size)
+        module = _built(name, options)
+    x = _input(card.kind, words, options, shape, size)
     with told(f"{name} cannot take an input of {tuple(x.shape)}"):
         try:
             counts = _counts(module, x)
-        except (RuntimeError, NotImplementedError):  # it looks at numbers
-            counts = _counts(thing(**options), torch.zeros_like(x, device="cpu"))
+        except RuntimeError:  # it looks at numbers
+            counts = _counts(create(name, **options), torch.zeros_like(x, device="cpu"))
     names = [layer or WHOLE for layer, _ in module.named_modules()]
     rows = {n: tuple(c.layers.get(n, 0) for c in counts) for n in names if any(n in c.layers for c in counts)}
-    said = {key: value for key, value in (settings | options).items() if key not in (INPUT,)}
+    said = {key: value for key, value in (options | settings).items() if key != INPUT}
     return Cost(card.name, tuple(x.shape), said, rows)  # type: ignore[arg-type]
 
 
@@ -120,30 +115,21 @@ def _is_shape(value: Any) -> bool:
     )
 
 
-def _words(thing: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
-    """The options of a thing; None where it takes any."""
-    try:
-        found = inspect.signature(thing).parameters
-    except (TypeError, ValueError):
-        return None
-    return None if any(p.kind is p.VAR_KEYWORD for p in found.values()) else found
-
-
-def _usual(words: Mapping[str, inspect.Parameter] | None, shape: Any) -> dict[str, Any]:
+def _usual(words: Mapping[str, inspect.Parameter], shape: Any) -> dict[str, Any]:
     """The sizes that must be said, as usual, or as the input's shape tells."""
     known = dict(USUAL)
     if shape is not None and len(shape) > 1:
         known |= {"in_channels": shape[1], "in_features": math.prod(shape[1:])}
-    return {w: known[w] for w, p in (words or {}).items() if w in known and p.default is p.empty}
+    return {w: known[w] for w, p in words.items() if w in known and p.default is p.empty}
 
 
-def _built(thing: Callable[..., Any], options: dict[str, Any]) -> nn.Module:
+def _built(name: str, options: dict[str, Any]) -> nn.Module:
     """The module, without memory where it can be."""
     try:
         with torch.device("meta"):
-            module = thing(**options)
-    except (RuntimeError, NotImplementedError):  # it looks at numbers as it is made
-        module = thing(**options)
+            module = create(name, **options)
+    except RuntimeError:  # it looks at numbers as it is made
+        module = create(name, **options)
     if not isinstance(module, nn.Module):
         raise UsageError(f"it is a {type(module).__name__}, not an nn.Module")
     return module

@@ -48,14 +48,18 @@ def _made(card: Card) -> nn.Module:
 
 
 def _of_all(act: nn.Module) -> tuple[Callable[..., Tensor], list[Tensor]]:
-    """The activation as a function of its input and of its parameters, and the parameters."""
+    """The activation as a function of its input and of its parameters, and the parameters.
+
+    They are moved a little, as a factor that starts at one is not seen where it is left out.
+    """
     names = [name for name, _ in act.named_parameters()]
 
     def call(x: Tensor, *values: Tensor) -> Tensor:
         y: Tensor = torch.func.functional_call(act, dict(zip(names, values)), (x,))
         return y
 
-    return call, [p.detach().clone().requires_grad_() for p in act.parameters()]
+    moved = [p + 0.3 * draw(1, *p.shape, seed=k, dtype=p.dtype)[0] for k, p in enumerate(act.parameters())]
+    return call, [p.detach().requires_grad_() for p in moved]
 
 
 def keeps_the_shape(card: Card) -> None:

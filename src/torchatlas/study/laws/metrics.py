@@ -61,7 +61,7 @@ def every_batch_counts(card: Card) -> None:
 
 
 def order_does_not_matter(card: Card) -> None:
-    """Batches in another order, and rows in another order, give the same score."""
+    """Batches in another order give the same score."""
     whole = _score(_seen(card, [0, 1, 2, 3]))
     close(_score(_seen(card, [3, 1, 0, 2])), whole, 1e-6, f"{card.name} in another order")
 

@@ -29,7 +29,8 @@ def penalised(
     card: Card, network: nn.Module, seed: int = 3, rows: slice = slice(None), **options: Any
 ) -> Tensor:
     """The penalty of the network for rows of a small batch, with noise from a seed."""
-    x, y = draw(ROWS, WIDTH, seed=1, dtype=torch.double)[rows], (torch.arange(ROWS) % CLASSES)[rows]
+    dtype = next(network.parameters()).dtype
+    x, y = draw(ROWS, WIDTH, seed=1, dtype=dtype)[rows], (torch.arange(ROWS) % CLASSES)[rows]
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         value: Tensor = tiny(card, **options)(network, x, network(x), partial(F.cross_entropy, target=y))
@@ -95,10 +96,23 @@ def parts_add_up(card: Card) -> None:
     close((halves[0] + halves[1]) / 2, whole, 1e-9, f"{card.name} of two halves")
 
 
+def autocast_is_near(card: Card) -> None:
+    """Under autocast to bfloat16, in which training may call it, it comes near to what it is in single."""
+    network = subject().float().eval()  # half precision would draw other noise
+    plain = penalised(card, network)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = penalised(card, network)
+    close(cast, plain, 0.05, f"{card.name} under autocast")
+    cast.backward()
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    must(all(bool(g.isfinite().all()) for g in gradients), f"{card.name}'s gradient is not finite")
+
+
 LAWS: tuple[Check, ...] = (
     is_one_number,
     leaves_no_trace,
     strength_is_a_factor,
     descent_makes_it_smaller,
     parts_add_up,
+    autocast_is_near,
 )

@@ -37,6 +37,7 @@ class RunResult:
     predicted: NDArray[np.float64] | None = None  # regression: (test samples, 2), truth and prediction
     returns: NDArray[np.float64] | None = None  # agents: of each test episode
     samples: list[Image | str] = field(default_factory=list)  # what a generative learner makes
+    train_scores: dict[str, float] = field(default_factory=dict)  # on rows that it learned from
 
 
 @dataclass

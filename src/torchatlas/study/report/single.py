@@ -58,13 +58,16 @@ def _baseline(report: RunReport, label: str, runs: Sequence[RunResult], value: f
 def _scores(report: RunReport, run: RunResult) -> Html | None:
     if not run.scores:
         return None
+    learned = run.train_scores
     rows: list[list[Child]] = [
-        [metric_text(name), score_text(value, name)] for name, value in run.scores.items()
+        [metric_text(name), *(score_text(of[name], name) for of in (run.scores, learned) if name in of)]
+        for name in run.scores
     ]
+    head = ["score", "test part", "training part"][: 3 if learned else 2]
     lead = f"On {report.data.n_test:,} test samples, looked at once. One run does not tell how seeds differ."
-    return parts.section(
-        "results", "Scores", table(["score", "value"], rows, class_="plain short"), lead=lead
-    )
+    if learned:
+        lead += " Far better ones on samples that it learned from mean that it knows these by heart."
+    return parts.section("results", "Scores", table(head, rows, class_="plain short"), lead=lead)
 
 
 def _samples(run: RunResult) -> Html | None:

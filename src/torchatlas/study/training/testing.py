@@ -7,6 +7,7 @@ import numpy as np
 from safetensors.numpy import save as to_bytes
 
 from ... import data as sources
+from ...data.prepared import drawn
 from ...data.spec import Part
 from ...engine.checkpoint import replace_durably, seal, unwritable
 from ...engine.errors import AtlasError
@@ -29,6 +30,7 @@ from .run import (
 from .scores import SCORES, main_score, score_all
 
 OWN = "own."  # before the names of a learner's own scores, in the arrays of a run's test part
+SCORED = 5_000  # training rows that are scored at most
 
 
 def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
@@ -37,6 +39,7 @@ def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
         _score(run, prepared.test)
     run.result = {
         "scores": run.scores,
+        "train_scores": _train_scores(run, prepared.train),
         "metric": _metric(run),
         "parts": {n: len(p) for n in ("train", "valid", "test") if (p := getattr(prepared, n)) is not None},
         "notes": [
@@ -64,9 +67,8 @@ def finish(run: Run, prepared: sources.Prepared, facts: dict[str, Any]) -> Run:
 
 
 def _score(run: Run, test: Part) -> None:
-    if run.spec.task in SCORES and test.y is not None and predicts(run.model):
-        p = np.concatenate([predict_tensor(run.model, x).numpy() for x in test.x.split(512)])
-        y, p = original_scale(run.preparation, test.y.cpu().numpy(), p)
+    if _can_predict(run, test):
+        y, p = _predicted(run, test)
         run.scores = score_all(run.spec, y, p)
         run.test = {"y": np.ascontiguousarray(y), "prediction": np.ascontiguousarray(p), "rows": test.rows}
     elif isinstance(run.model, Learner):
@@ -78,6 +80,25 @@ def _score(run: Run, test: Part) -> None:
             run.test = {OWN + name: values for name, values in found.items()} | {
                 "rows": np.asarray(test.rows)
             }
+
+
+def _train_scores(run: Run, train: Part) -> dict[str, float]:
+    """The scores of rows that the model learned from, for the gap to the test part; many rows by a sample."""
+    if not (_can_predict(run, train) and len(train)):
+        return {}
+    rows = drawn(np.arange(len(train)), SCORED, run.recipe.seed, "train scores")
+    return score_all(run.spec, *_predicted(run, train.at(rows)))
+
+
+def _can_predict(run: Run, part: Part) -> bool:
+    return run.spec.task in SCORES and part.y is not None and predicts(run.model)
+
+
+def _predicted(run: Run, part: Part) -> tuple[Any, Any]:
+    """Targets and predictions of a part, on the scale of the raw data."""
+    assert part.y is not None
+    p = np.concatenate([predict_tensor(run.model, x).numpy() for x in part.x.split(512)])
+    return original_scale(run.preparation, part.y.cpu().numpy(), p)
 
 
 def _metric(run: Run) -> str:

@@ -16,6 +16,7 @@ from ...cards.certificate import Line
 from ...cards.reader import get
 from ...engine.learner import Learner
 from ..laws import Law, laws_for
+from ..laws.law import generating
 
 LONGEST = 300  # characters of a message
 KINDS_BY_CLASS: tuple[tuple[str, type], ...] = (
@@ -36,9 +37,11 @@ def with_kind(card: Card) -> Card:
 
 
 def law_lines(card: Card) -> Iterator[Line]:
-    """Each law of the card, run from the same state of every generator."""
+    """Each law of the card, run from the same state of every generator; what it compiles becomes code."""
     for law in laws_for(with_kind(card)):
-        yield run(law.name, page_of(law), law.check)
+        with generating():
+            line = run(law.name, page_of(law), law.check)
+        yield line
 
 
 def page_of(law: Law) -> str:
