@@ -45,12 +45,11 @@ def gradients(kind, shards):
     return grouped(work)
 
 
-def trained(folder, kind, shards, steps, sharded=False, going_on=False):
+def trained(folder, kind, shards, steps, sharded=False, going_on=False, ema=None):
     def work(group):
         prepare = (lambda learner: shard_model(learner, group)) if sharded else (lambda learner: None)
-        loop = make_loop(
-            folder, kind=kind, group=group, prepare=prepare, shards=shards, steps=steps, log_every=1, **SGD
-        )
+        words = {"shards": shards, "steps": steps, "log_every": 1, "ema": ema, **SGD}
+        loop = make_loop(folder, kind=kind, group=group, prepare=prepare, **words)
         if not (going_on and loop.resume()) and loop.record:
             loop.record.rewind()
         loop.run()
@@ -137,20 +136,24 @@ def test_the_files_are_the_same_and_written_once(tmp_path):
     assert files[0] == files[1]
 
 
-def fsdp(folder):
-    return trained(folder, Classifier, 4, 20, True)
+def fsdp(folder, ema=None):
+    return trained(folder, Classifier, 4, 20, True, ema=ema)
 
 
-def test_a_model_in_parts_learns_the_same_and_leaves_the_same_files(tmp_path):
-    whole, best = trained(tmp_path / "whole", Classifier, 4, 20)
-    for weights, other in together(2, fsdp, tmp_path / "parts"):
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_a_model_in_parts_learns_the_same_and_leaves_the_same_files(tmp_path, ema):
+    whole, best = trained(tmp_path / "whole", Classifier, 4, 20, ema=ema)
+    for weights, other in together(2, fsdp, tmp_path / "parts", ema):
         assert_close(weights, whole, 1e-5)
         assert other == pytest.approx(best, rel=1e-5)
     trees = [Store(tmp_path / name / "checkpoints").newest(print)[1] for name in ("whole", "parts")]
-    assert_close(trees[1]["learner"], trees[0]["learner"], 1e-5)
-    assert type(next(iter(trees[1]["learner"].values()))) is torch.Tensor
-    further = trained(tmp_path / "parts", Classifier, 4, 30, False, True)[0]  # and in one piece again
-    assert_close(further, trained(tmp_path / "longer", Classifier, 4, 30)[0], 1e-5)
+    for kept in ("learner", "average") if ema else ("learner",):
+        assert_close(trees[1][kept], trees[0][kept], 1e-5)
+        assert type(next(iter(trees[1][kept].values()))) is torch.Tensor
+    further = trained(tmp_path / "parts", Classifier, 4, 30, False, True, ema)  # and in one piece again
+    longer = trained(tmp_path / "longer", Classifier, 4, 30, ema=ema)
+    assert_close(further[0], longer[0], 1e-5)
+    assert further[1] == pytest.approx(longer[1], rel=1e-5)
 
 
 class Poisoned(Classifier):
@@ -194,18 +197,19 @@ def test_what_is_not_finite_on_one_process_stops_all_before_the_weights_move(tmp
     assert str(folder) in first[1]
 
 
-def memory_runs_out(kind, on, size):
-    """Memory for `size` rows at most, from step 3 on, on process `on`."""
+def memory_runs_out(kind, on, size, sharded=False):
+    """Memory for `size` rows at most, from step 3 on, on process `on`; on all where the model is sharded."""
 
     def work(group):
         class Short(kind):
             def loss(self, player, batch):
-                if loop.step >= 3 and group.rank == on and len(batch[0]) > size:
+                if loop.step >= 3 and (sharded or group.rank == on) and len(batch[0]) > size:
                     raise torch.OutOfMemoryError("injected")
                 return super().loss(player, batch)
 
         notes = []
-        loop = make_loop(kind=Short, group=group, shards=group.size, steps=8, **SGD)
+        prepare = (lambda learner: shard_model(learner, group)) if sharded else (lambda learner: None)
+        loop = make_loop(kind=Short, group=group, prepare=prepare, shards=group.size, steps=8, **SGD)
         loop.listeners.append(lambda event: notes.append(event) if event.kind == "note" else None)
         try:
             loop.run()
@@ -231,6 +235,8 @@ def test_what_cannot_be_cut_is_refused_in_words_by_all():
     for words in said:
         assert "step 3" in words and "net.1 (BatchNorm1d) takes its statistics from the whole batch" in words
     assert "single row" in memory_runs_out(Plain, 0, 0)
+    for words in together(2, memory_runs_out, Plain, None, 9, True):
+        assert "step 3" in words and "Say micro=2" in words
 
 
 def test_a_run_that_was_cut_finer_goes_on_so(tmp_path):

@@ -130,7 +130,7 @@ def test_the_moving_average_is_the_formula():
     expected = torch.zeros(20, dtype=torch.double)
     for w in seen:
         expected = 0.8 * expected + 0.2 * w
-    assert torch.allclose(loop.average.w, expected, atol=1e-14)
+    assert torch.allclose(loop.average.means[0], expected, atol=1e-14)
 
 
 def test_a_player_moves_only_its_own_parameters():

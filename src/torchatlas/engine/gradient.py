@@ -127,8 +127,13 @@ class Gradient:
         try:
             found = self._at_once(player, batch, key) if self.whole else self._here(player, batch, key, moved)
         except (RuntimeError, MemoryError) as error:
-            if not ran_out(error) or self.sharded:
+            if not ran_out(error):
                 raise
+            if self.sharded:  # the others wait for this process's part: it cannot begin anew
+                raise OutOfMemory(
+                    f"step {key[1]}: there is not enough memory for a batch of {len(batch[0])}, and with "
+                    "shard_model it is not cut on the way. Say micro=2 or a smaller batch_size"
+                ) from error
         if found is None:  # out of the handler: its traceback held the graph
             for buffer, kept in zip(self.buffers, before):
                 buffer.data.copy_(kept)

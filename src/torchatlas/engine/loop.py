@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from . import guard
+from .average import Average
 from .checkpoint import Store, foreign, to_device
 from .clock import Clock
 from .distribution import ALONE, Group, load_learner, load_optimizer, whole
@@ -58,7 +59,7 @@ class Loop:
     """Trains a learner. `run()` may be called on a fresh loop or on one that `resume()` has set back.
 
     optimizers: one per player. schedules: stepped after each step of its player's optimizer.
-    validate: gives the scores of the learner it is handed (the moving average, where there is one).
+    validate: gives the scores of the learner, which then has the moving average's weights, if one is kept.
     store, record, failures: where checkpoints, the record and evidence of failures go; None keeps nothing.
     group: the processes that train together; the first one alone writes and tells.
     """
@@ -90,7 +91,7 @@ class Loop:
         self.meters, self.clock = Meters(), Clock(plan.minutes, plan.save_every)
         self.owned = {player: learner.owned(player) for player in learner.players}
         self.buffers = list(learner.buffers())
-        self.average = copy.deepcopy(learner).requires_grad_(False) if plan.ema is not None else None
+        self.average = Average(learner, plan.ema) if plan.ema is not None else None
         self.device = next((p.device for p in learner.parameters()), torch.device("cpu"))
         self.gradient = Gradient(
             learner, shards=plan.shards, micro=plan.micro, group=group, numerics=numerics
@@ -206,9 +207,7 @@ class Loop:
         self._tell("start", {"steps": self.plan.steps, "steps_per_epoch": self.source.steps_per_epoch})
         if self.group.size > 1:
             self._note(f"{self.group.size} processes train together, on {self.plan.shards} shards")
-        for learner in (self.learner, self.average):
-            if learner is not None:
-                learner.planned(self.plan.steps, self.source.steps_per_epoch)
+        self.learner.planned(self.plan.steps, self.source.steps_per_epoch)
         self.learner.train()
         self.clock.start()
         self._commit()
@@ -257,7 +256,7 @@ class Loop:
             if player in self.schedules and not isinstance(self.schedules[player], ReduceLROnPlateau):
                 self.schedules[player].step()
         if self.average:
-            self._update_average()
+            self.average.update()
         self.step += 1
 
     def _focus(self, player: str) -> None:
@@ -319,15 +318,6 @@ class Loop:
             self.learner.zero_grad(set_to_none=True)
         raise NotFinite(message)
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        assert self.average is not None and self.plan.ema is not None
-        ours: list[Tensor] = list(self.average.parameters())
-        theirs: list[Tensor] = list(self.learner.parameters())
-        torch._foreach_lerp_(ours, theirs, 1 - self.plan.ema)
-        for mine, new in zip(self.average.buffers(), self.learner.buffers(), strict=True):
-            mine.copy_(new)
-
     # ---- between steps -----------------------------------------------------------------------------------
 
     def _after_step(self) -> None:
@@ -362,9 +352,9 @@ class Loop:
 
     def _validate(self) -> None:
         assert self.validate is not None
-        kept = self.average or self.learner
         reseed(self.device, self.plan.seed, "valid")  # scores may draw: the same noise at each validation
-        scores = self.validate(kept)
+        with self.average.within() if self.average else nullcontext():
+            scores = self.validate(self.learner)
         self.learner.train()
         watched = scores.get(self.learner.monitor)
         if watched is None:
@@ -373,7 +363,8 @@ class Loop:
         sign = -1 if self.learner.maximise else 1
         better = not self.best or (math.isfinite(watched) and not sign * self.best["value"] <= sign * watched)
         if better:
-            weights = {name: tensor.detach().clone() for name, tensor in whole(kept.state_dict()).items()}
+            state = self.average.state_dict() if self.average else whole(self.learner.state_dict())
+            weights = {name: tensor.detach().clone() for name, tensor in state.items()}
             self.best = {"step": self.step, "value": watched, "bad": 0, "learner": weights}
         else:
             self.best["bad"] += 1
@@ -389,7 +380,7 @@ class Loop:
         if self.best:
             load_learner(self.learner, self.best["learner"])
         elif self.average:
-            self.learner.load_state_dict(self.average.state_dict())
+            load_learner(self.learner, self.average.state_dict())
 
     def _tell(self, kind: str, values: dict[str, Any]) -> None:
         event = Event(kind, self.step, self.step / self.source.steps_per_epoch, values)

@@ -248,7 +248,7 @@ class Stack:
                 for schedule in loop.schedules.values():
                     schedule.step()
                 if loop.average:
-                    loop._update_average()
+                    loop.average.update()
                 loop.step += 1
         self._after(signals)
 

@@ -114,8 +114,6 @@ def _checked(values: dict[str, Any], card: Card, method: Any = None) -> Recipe:
     except ValidationError as error:
         raise UsageError(first_problem(error)) from error
     check_parts(recipe, card, None if isinstance(method, str) else method)
-    if recipe.shard_model and recipe.ema is not None:
-        raise UsageError("ema keeps a second, whole copy of the weights: leave it out with shard_model")
     return recipe
 
 
