@@ -170,6 +170,29 @@ MUTATIONS: tuple[Mutation, ...] = (
         "down.masked_fill(itself, -torch.inf)",
         "down.masked_fill(itself, 0.0)",
     ),
+    Mutation(
+        "annnet", "missing case: the last size", "for size in self.sizes]", "for size in self.sizes[:-1]]"
+    ),
+    Mutation(
+        "isanet",
+        "order: near positions first",
+        "y = y.permute(0, 3, 5, 1, 2, 4)",
+        "y = y.permute(0, 2, 4, 1, 3, 5)",
+    ),
+    Mutation("isanet", "missing term: the border on both sides", "- h) // 2", "- h) * 0"),
+    Mutation(
+        "san_sa",
+        "sign: ψ(x_j) added",
+        "[:, :, None] - self.neighbours(self.key",
+        "[:, :, None] + self.neighbours(self.key",
+    ),
+    Mutation("san_sa", "missing case: beyond the border", "== 0\n", "< 0\n"),
+    Mutation(
+        "san_patchwise",
+        "missing term: φ(x_i)",
+        "(self.query(x).flatten(2), around)",
+        "(0 * self.query(x).flatten(2), around)",
+    ),
     Mutation("ccnet", "factor: one turn", "for _ in range(self.recurrence)", "for _ in range(1)"),
     Mutation(
         "gcnet",

@@ -61,3 +61,23 @@ def test_wrong_words(name):
     for words in ({"form": "cosine"}, {"pool": 0}, {"reduction": 0}):
         with pytest.raises(UsageError):
             create(name, channels=4, **words)
+
+
+@pytest.mark.parametrize("sizes", [(1, 3, 6, 8), (2,), (1, 4)])
+def test_parts_of_the_map_are_seen_by_their_means(sizes):
+    x, layer = numbers(X), shaken("annnet", channels=4, sizes=sizes)
+    q, k, v = (pointwise(f, x) for f in (layer.query, layer.key, layer.value))
+    y = np.zeros(q.shape)
+    for n in range(len(x)):
+        anchors = []
+        for s, (i, j) in ((size, at) for size in sizes for at in np.ndindex(size, size)):
+            rows = slice(int(np.floor(i * 5 / s)), int(np.ceil((i + 1) * 5 / s)))
+            columns = slice(int(np.floor(j * 3 / s)), int(np.ceil((j + 1) * 3 / s)))
+            anchors.append([z[n, :, rows, columns].mean((1, 2)) for z in (k, v)])
+        assert len(anchors) == sum(s * s for s in sizes)
+        for i, j in np.ndindex(5, 3):
+            shares = softmax(np.array([q[n, :, i, j] @ key for key, _ in anchors]), 0)
+            y[n, :, i, j] = sum(p * value for p, (_, value) in zip(shares, anchors, strict=True))
+    equal(layer(X), x + batch_norm(layer.out[1], pointwise(layer.out[0], y)))
+    with pytest.raises(UsageError, match="sizes"):
+        create("annnet", channels=4, sizes=(1, 0))

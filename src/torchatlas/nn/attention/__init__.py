@@ -17,7 +17,8 @@ from .fusion import ATAC as ATAC, AttentionalFusion as AttentionalFusion
 from .gate import AbstractGate as AbstractGate
 from .gather_excite import GatherExcite as GatherExcite
 from .global_context import GlobalContext as GlobalContext
-from .nonlocal_block import NonLocal as NonLocal
+from .interlaced import InterlacedSparseAttention as InterlacedSparseAttention
+from .nonlocal_block import AsymmetricNonLocal as AsymmetricNonLocal, NonLocal as NonLocal
 from .placing import attend as attend, attention as attention
 from .polarized import PolarizedSelfAttention as PolarizedSelfAttention
 from .second_order import GSoP as GSoP
@@ -34,3 +35,4 @@ from .squeeze_excitation import (
 from .statistics import NAM as NAM, SRM as SRM, SimAM as SimAM, SpatialGroupEnhance as SpatialGroupEnhance
 from .subspaces import ULSAM as ULSAM
 from .triplet import TripletAttention as TripletAttention
+from .vector import VectorAttention as VectorAttention

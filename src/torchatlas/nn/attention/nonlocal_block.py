@@ -1,4 +1,6 @@
-"""The non-local block: each position of a map sees all others."""
+"""The non-local block: each position of a map sees all others, or means of parts of it."""
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -6,6 +8,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..convolutions.region import pooled
 from .gate import between, one_of
 
 FORMS = ("embedded", "gaussian", "dot", "concatenation")
@@ -79,3 +82,30 @@ class NonLocal(nn.Module):
         y = self.mixed(tokens(self.query(x)), self.seen(self.key(x)), self.seen(self.value(x)))
         added: Tensor = self.out(y.mT.unflatten(2, x.shape[2:]))
         return x + added
+
+
+@method(
+    "annnet",
+    year=2019,
+    paper="arXiv:1908.07678",
+    aliases=("asymmetric_nonlocal",),
+    topics=("vision", "segmentation"),
+    tiny={"channels": 4, "sizes": (1, 2)},
+)
+class AsymmetricNonLocal(NonLocal):
+    r"""ANN (asymmetric pyramid non-local block): a position is given means of parts of the map.
+
+    The non-local block's "embedded" form, whose keys and values are means over s × s even parts of the map
+    for each s of `sizes`: 110 in all, whatever the map's size.
+    Shapes: (batch, channels, height, width) -> the same. Raises UsageError unless all sizes are positive.
+    """
+
+    def __init__(self, channels: int, reduction: int = 2, sizes: Sequence[int] = (1, 3, 6, 8)):
+        super().__init__(channels, reduction=reduction)
+        if not sizes or min(sizes) < 1:
+            raise UsageError(f"sizes={sizes} must be 1 or more each")
+        self.sizes = tuple(sizes)
+
+    def seen(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, m, c)
+        """The means of all parts, as rows."""
+        return torch.cat([tokens(pooled(x, (size, size))) for size in self.sizes], 1)
