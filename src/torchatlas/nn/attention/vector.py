@@ -22,11 +22,12 @@ class VectorAttention(nn.Module):
     r"""SAN's vector self-attention: a position's neighbours, each channel weighed, are added up.
 
     $y_i = \sum_{j \in R(i)} \alpha_{ij} \odot \beta(x_j)$ with R(i) a window of `kernel_size` around i. β, φ
-    and ψ are 1×1 convolutions, the last two to channels / `reduction`. "pairwise": $\alpha_{ij} = \mathrm{softmax}_j\, \gamma(\varphi(x_i) - \psi(x_j),
-    p_i - p_j)$, p a linear map of the two coordinates, from -1 to 1; no order of the neighbours is known,
-    and those beyond the border have no weight. "patchwise": γ sees φ(x_i) and ψ of all neighbours side by
-    side and gives all weights at once, without softmax; zeros stand beyond the border. γ is batch
-    normalisation, ReLU, a linear map, and all three again. `share` channels have one weight.
+    and ψ are 1×1 convolutions, the last two to channels / `reduction`. "pairwise": $\alpha_{ij} =
+    \mathrm{softmax}_j\, \gamma(\varphi(x_i) - \psi(x_j), p_i - p_j)$, p a linear map of the two coordinates,
+    from -1 to 1; no order of the neighbours is known, and those beyond the border have no weight.
+    "patchwise": γ sees φ(x_i) and ψ of all neighbours side by side and gives all weights at once, without
+    softmax; zeros stand beyond the border. γ is batch normalisation, ReLU, a linear map, and all three again.
+    `share` channels have one weight.
     Shapes: (batch, channels, height, width) -> the same. Raises UsageError for an even kernel, another form,
     or channels that share does not divide.
     """
