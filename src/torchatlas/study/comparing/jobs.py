@@ -157,6 +157,8 @@ def _in_processes(jobs: list[Job], workers: int) -> Iterator[Done]:
 
 def in_workers(workers: int, work: Callable[[Any], Any], things: Iterable[Any]) -> Iterator[Any]:
     """What some work gives for each thing, as it ends, in so many processes."""
+    # Between runs loky exchanges a worker that holds much memory for a fresh one: nothing is lost by it.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     with parallel_config(backend="loky", initializer=_takes_no_signals):
         pool = Parallel(n_jobs=workers, return_as="generator_unordered")
         found: Iterator[Any] = pool(delayed(work)(thing) for thing in things)
