@@ -11,7 +11,6 @@ from bench import loop
 OTHERS = {
     "adder": "the adder convolution against the broadcast of all differences, in time and in memory",
     "activations": "each activation beside its plain formula, compiled",
-    "heap": "a step with freed memory kept, beside the C library's heap as it comes",
     "mutations": "does the proof prove?",
     "losses": "losses of classification beside cross entropy, and beside themselves compiled",
     "numerics": "the grid of numerics, what auto chose, and the quality of it",

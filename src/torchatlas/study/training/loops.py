@@ -17,7 +17,6 @@ from ...engine.checkpoint import Store
 from ...engine.distribution import ALONE, Group, local_device, shard_model
 from ...engine.environment import pick_device
 from ...engine.errors import UsageError
-from ...engine.heap import keep_freed
 from ...engine.learner import Learner, Source, mean_scores
 from ...engine.loop import ENDLESS, Loop, Plan
 from ...engine.numerics import EXACT, Numerics
@@ -43,8 +42,6 @@ def make_loop(
 ) -> Loop:
     """The loop of a recipe, at step 0."""
     device = local_device(pick_device(recipe.device))
-    if device.type == "cpu":
-        keep_freed()
     reseed("cpu", recipe.seed, "init")
     learner = build(recipe, prepared.spec, method).to(device)
     numerics.place(learner)
