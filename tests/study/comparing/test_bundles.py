@@ -68,8 +68,9 @@ def test_a_study_with_its_seeds_together_is_that_of_separate_runs(tmp_path, at_o
         assert result["clock"]["together"] == 3 and "together" not in expected["clock"]
         label = name.partition("-")[0]
         assert result.pop("notes") == [*expected.pop("notes"), f"{label}: 3 seeds were trained together"]
-        assert result["scores"] == pytest.approx(expected["scores"], rel=1e-5)
-        same = result.keys() - {"scores", "clock", "test_sha256", "sha256"}
+        for scores in ("scores", "train_scores"):
+            assert result[scores] == pytest.approx(expected[scores], rel=1e-5)
+        same = result.keys() - {"scores", "train_scores", "clock", "test_sha256", "sha256"}
         assert {key: result[key] for key in same} == {key: expected[key] for key in same}
         assert (run / "run.yaml").read_text() == (alone[name] / "run.yaml").read_text()
         assert sorted(p.name for p in run.rglob("*")) == sorted(p.name for p in alone[name].rglob("*"))
