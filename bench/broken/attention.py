@@ -12,8 +12,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "tse",
         "missing case: tiles that the border cuts",
-        "ceil_mode=True))\n        tiles",
-        "count_include_pad=True))\n        tiles",
+        "return means / shares",
+        "return means",
+        page="nn/pooling/windows.py",
     ),
     Mutation(
         "spanet_att", "rule: the largest", "F.adaptive_avg_pool2d(x, size)", "F.adaptive_max_pool2d(x, size)"

@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from torchatlas.nn.pooling.windows import pair, windows
+from torchatlas.nn.pooling.windows import pair, window_means, windows
 
 
 def test_windows_stand_side_by_side():
@@ -15,3 +16,17 @@ def test_windows_stand_side_by_side():
 
 def test_one_number_stands_for_both_sides():
     assert pair(3) == (3, 3) and pair((2, 5)) == (2, 5)
+
+
+@pytest.mark.parametrize("size", [2, (4, 3)])
+@pytest.mark.parametrize("shape", [(6, 6), (5, 7), (8, 12), (1, 2)])
+def test_means_of_windows_that_the_border_cuts_are_of_what_is_left(shape, size):
+    down, across = (size, size) if isinstance(size, int) else size
+    x = torch.randn(2, 3, *shape, dtype=torch.double, requires_grad=True)
+    y = window_means(x, size)
+    for i in range(y.shape[2]):
+        for j in range(y.shape[3]):
+            part = x[:, :, i * down : (i + 1) * down, j * across : (j + 1) * across]
+            torch.testing.assert_close(y[:, :, i, j], part.mean((2, 3)))
+    assert y.shape[2:] == (-(-shape[0] // down), -(-shape[1] // across))
+    assert torch.autograd.gradcheck(lambda x: window_means(x, size), x)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..pooling.windows import window_means
 from .gate import AbstractGate, between, bottleneck, mean_of_map, one_of
 
 
@@ -64,7 +65,7 @@ class TiledSE(AbstractGate):
         """(b, c, h, w), constant within each tile."""
         height, width = x.shape[2:]
         down, across = min(self.tile[0], height), min(self.tile[1], width)
-        scores: Tensor = self.excite(F.avg_pool2d(x, (down, across), ceil_mode=True))
+        scores: Tensor = self.excite(window_means(x, (down, across)))
         tiles = scores.sigmoid().repeat_interleave(down, 2).repeat_interleave(across, 3)
         return tiles[:, :, :height, :width]
 

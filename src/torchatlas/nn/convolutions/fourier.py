@@ -1,11 +1,11 @@
 """The fast Fourier convolution: some channels are convolved in the spectrum and see the whole map."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..pooling.windows import window_means
 from .windows import Size, around, odd, wide
 
 
@@ -93,7 +93,7 @@ class FastFourierConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c', h', w')
         local, spread = x.split(self.split, 1)
-        smaller = F.avg_pool2d(spread, self.stride, ceil_mode=True) if self.stride > 1 else spread
+        smaller = window_means(spread, self.stride) if self.stride > 1 else spread
         ways = (
             ((self.local_local, local), (self.global_local, spread)),
             ((self.local_global, local), (self.global_global, smaller)),

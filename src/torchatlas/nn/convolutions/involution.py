@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..pooling.windows import window_means
 from .windows import odd
 
 
@@ -48,7 +49,7 @@ class Involution2d(nn.Module):
     def kernels(self, x: Tensor) -> Tensor:
         """The pixels' kernels, (b, groups, 1, f², h', w')."""
         if self.stride > 1:
-            x = F.avg_pool2d(x, self.stride, ceil_mode=True)
+            x = window_means(x, self.stride)
         made: Tensor = self.span(F.relu(self.norm(self.reduce(x))))
         return made.unflatten(1, (self.groups, 1, -1))
 

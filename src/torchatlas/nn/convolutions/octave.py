@@ -1,10 +1,10 @@
 """The octave convolution: some channels are kept at half the size, for what changes slowly."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..pooling.windows import window_means
 from .windows import Size, pair
 
 Maps = Tensor | tuple[Tensor, Tensor]  # high frequencies alone, or high and low
@@ -98,7 +98,7 @@ class OctaveConv2d(nn.Module):
 
 def _half(x: Tensor) -> Tensor:
     """Means of 2×2 pixels; of fewer at an odd border."""
-    return F.avg_pool2d(x, 2, ceil_mode=True)
+    return window_means(x, 2)
 
 
 def _doubled(x: Tensor, like: Tensor) -> Tensor:
