@@ -1,117 +1,127 @@
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from torchatlas.cards.reader import catalog, create
+from torchatlas.cards.reader import create
 from torchatlas.engine.errors import UsageError
-from torchatlas.networks.convolutional import CifarResNet
-from torchatlas.networks.convolutional.resnet import BasicBlock, PadShortcut
+from torchatlas.inspection.cost import count_macs
+from torchatlas.networks.convolutional import ResNet
+from torchatlas.networks.convolutional.resnet import BasicBlock, Bottleneck
 
-DEPTHS = (20, 32, 44, 56, 110)
-
-
-@pytest.mark.parametrize(
-    ("shortcut", "counts"),
-    [
-        ("pad", (269_722, 464_154, 658_586, 853_018, 1_727_962)),
-        ("projection", (272_474, 466_906, 661_338, 855_770, 1_730_714)),
-    ],
-)
-def test_sizes_are_the_published_ones(shortcut, counts):
-    for depth, count in zip(DEPTHS, counts, strict=True):
-        with torch.device("meta"):
-            net = create(f"resnet{depth}_cifar", shortcut=shortcut)
-        assert sum(p.numel() for p in net.parameters()) == count
-        assert sum(isinstance(m, nn.Conv2d | nn.Linear) for m in net.modules()) == depth + (
-            2 if shortcut == "projection" else 0
-        )
+TABLES = {"basic": (1, 2), "bottleneck": (2, 1, 1)}
 
 
-def test_cards_state_the_cost_of_each_depth():
-    for depth in DEPTHS:  # 3×3 convolutions of 9·c·c products: 1,024 pixels of 16², 256 of 32², 64 of 64²
-        n, figures = depth // 6, catalog()[f"resnet{depth}_cifar"].figures
-        stages = [
-            2 * n * 9 * 16 * 16 * 1024,
-            (2 * n - 0.5) * 9 * 32 * 32 * 256,
-            (2 * n - 0.5) * 9 * 64 * 64 * 64,
-        ]
-        assert figures["multiply_adds"] == 9 * 3 * 16 * 1024 + sum(stages) + 640
+def shaken(net: nn.Module, seed: int = 0) -> nn.Module:
+    """In double precision, with statistics and weights of batch norm as after training."""
+    numbers = torch.Generator().manual_seed(seed)
+    for name, value in net.double().state_dict().items():
+        if value.is_floating_point() and value.ndim == 1:
+            value.copy_(torch.rand(value.shape, generator=numbers) + (0.5 if "var" in name else -0.3))
+    return net.eval()
 
 
-def plain(net: CifarResNet, x: torch.Tensor) -> torch.Tensor:
-    """The paper's figure 3 and section 4.2 from the weights alone, in evaluation mode."""
+def plain(net: ResNet, x: torch.Tensor, block: str, groups: int, first: bool, small: bool) -> torch.Tensor:
+    """Table 1 and figure 5 of the paper from the weights alone, in evaluation mode."""
     weights = iter(net.state_dict().values())
 
-    def conv(x, stride=1):
-        x = F.conv2d(x, next(weights), stride=stride, padding=1)
+    def conv(x, stride=1, groups=1):
+        kernel = next(weights)
+        x = F.conv2d(x, kernel, stride=stride, padding=kernel.shape[-1] // 2, groups=groups)
         gain, shift, mean, variance, _ = (next(weights) for _ in range(5))
         gain, shift, mean, variance = (v[:, None, None] for v in (gain, shift, mean, variance))
         return gain * (x - mean) / (variance + 1e-5).sqrt() + shift
 
-    x = conv(x).clamp(min=0)
-    for width in (16, 32, 64):
-        for block in range(3):
-            stride = 2 if width > 16 and block == 0 else 1
-            around = torch.zeros(len(x), width, *(-(-size // stride) for size in x.shape[2:]), dtype=x.dtype)
-            around[:, : x.shape[1]] = x[:, :, ::stride, ::stride]
-            x = (conv(conv(x, stride).clamp(min=0)) + around).clamp(min=0)
+    x = conv(x, 1 if small else 2).clamp(min=0)
+    x = x if small else F.max_pool2d(x, 3, 2, 1)
+    for stage, blocks in enumerate(TABLES[block]):
+        for number in range(blocks):
+            stride = 2 if stage and number == 0 else 1
+            if block == "basic":
+                y = conv(conv(x, stride).clamp(min=0))
+            else:
+                y = conv(x, stride if first else 1).clamp(min=0)
+                y = conv(conv(y, 1 if first else stride, groups).clamp(min=0))
+            x = (y + (x if y.shape == x.shape else conv(x, stride))).clamp(min=0)
     return x.mean((2, 3)) @ next(weights).T + next(weights)
 
 
-@pytest.mark.parametrize("size", [(32, 32), (15, 22)])
-def test_it_is_the_paper_s_network(size):
-    numbers = torch.Generator().manual_seed(0)
-    net = CifarResNet(input_size=size).double().eval()
-    for name, value in net.named_buffers():  # as after training
-        if value.is_floating_point():
-            value.copy_(torch.rand(value.shape, generator=numbers) + (0.5 if "var" in name else -0.5))
-    x = torch.randn(2, 3, *size, generator=numbers, dtype=torch.double)
-    torch.testing.assert_close(net(x), plain(net, x), rtol=1e-9, atol=1e-9)
+@pytest.mark.parametrize("size", [(70, 66), (32, 32), (15, 22)])
+@pytest.mark.parametrize(
+    ("block", "groups", "base_width", "first"),
+    [
+        ("basic", 1, 64, False),
+        ("bottleneck", 1, 64, False),
+        ("bottleneck", 1, 128, True),
+        ("bottleneck", 4, 32, False),
+    ],
+)
+def test_it_is_the_paper_s_network(block, groups, base_width, first, size):
+    words = {"groups": groups, "base_width": base_width, "stride_first": first}
+    net = shaken(ResNet(5, 2, size, TABLES[block], block, 8, **words))
+    x = torch.randn(2, 2, *size, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(
+        net(x), plain(net, x, block, groups, first, min(size) <= 64), rtol=1e-9, atol=1e-9
+    )
 
 
-def test_the_shortcut_takes_every_other_pixel_and_adds_zeros():
-    x = torch.arange(2 * 3 * 5, dtype=torch.float32).reshape(1, 2, 3, 5)
-    got = PadShortcut(2, 5, 2)(x).numpy()
-    assert np.array_equal(got[:, :2], x.numpy()[:, :, [0, 2]][..., [0, 2, 4]])
-    assert got.shape == (1, 5, 2, 3) and not got[:, 2:].any()
-
-
-@pytest.mark.parametrize(("width", "stride"), [(4, 1), (6, 1), (4, 2), (6, 2)])
-def test_a_block_that_learned_nothing_passes_its_input_on(width, stride):
-    block = BasicBlock(4, width, stride, PadShortcut).eval()
-    nn.init.zeros_(block.body[4].weight)
-    x = torch.rand(2, 4, 6, 6)
-    assert torch.equal(block(x)[:, :4], x[:, :, ::stride, ::stride])
-
-
-@pytest.mark.parametrize("choice", ["se", "eca", "cbam", None, "none"])
-def test_attention_weighs_what_is_added_to_the_shortcut(choice):
-    torch.manual_seed(0)
-    block = BasicBlock(16, 16, 1, PadShortcut, attention=choice).double().eval()
-    x = torch.randn(2, 16, 5, 5, dtype=torch.double)
-    maps = block.body[:5](x)
-    weighed = maps if choice in (None, "none") else block.body[5](maps)
-    assert torch.allclose(maps, weighed) == (choice in (None, "none"))
-    torch.testing.assert_close(block(x), (weighed + x).clamp(min=0))
+# Published: 1.8, 3.6, 3.8, 7.6 and 11.3 billion in the ResNet paper's table 1 (the last two count differently
+# from the sum over their layers), 25.0 million and 4.2 billion for ResNeXt-50.
+@pytest.mark.parametrize(
+    ("name", "parameters", "billions"),
+    [
+        ("resnet18", 11.7e6, 1.8),
+        ("resnet34", 21.8e6, 3.7),
+        ("resnet50_v1", 25.6e6, 3.9),
+        ("resnet50", 25.6e6, 4.1),
+        ("resnet101", 44.5e6, 7.8),
+        ("resnet152", 60.2e6, 11.5),
+        ("resnext50_32x4d", 25.0e6, 4.2),
+    ],
+)
+def test_sizes_are_the_published_ones(name, parameters, billions):
+    with torch.device("meta"):
+        net = create(name)
+        cost = count_macs(net, torch.empty(1, 3, 224, 224)).total
+    assert round(cost / 1e9, 1) == billions
+    assert round(sum(p.numel() for p in net.parameters()) / 1e5) == round(parameters / 1e5)
 
 
 def test_squeeze_and_excitation_costs_as_much_as_published():
-    # by 16, without biases: 2 c² / 16 in each block of c channels
-    plain, attended = (create("resnet20_cifar", attention=a) for a in (None, "se"))
-    more = sum(3 * 2 * c * c // 16 for c in (16, 32, 64))
-    assert sum(p.numel() for p in attended.parameters()) == 269_722 + more
-    assert plain.state_dict().keys() < attended.state_dict().keys()
+    with torch.device("meta"):
+        net = create("resnet50_v1", attention="se")
+    assert sum(p.numel() for p in net.parameters()) == 28_071_976  # 28.1 million
 
 
-def test_weights_start_by_kaiming_s_rule():
-    torch.manual_seed(0)
-    for conv in (m for m in CifarResNet().modules() if isinstance(m, nn.Conv2d)):
-        assert conv.weight.std().item() == pytest.approx((2 / (9 * conv.in_channels)) ** 0.5, rel=0.15)
+def test_small_images_keep_their_size_at_first():
+    with torch.device("meta"):
+        net, x = create("resnet18", input_size=(32, 32)), torch.empty(2, 3, 32, 32)
+        assert [maps.shape[-1] for maps in net.feature_maps(x)] == [32, 16, 8, 4]
+        maps = create("resnet18").feature_maps(torch.empty(2, 3, 224, 224))
+    assert [each.shape[-1] for each in maps] == [56, 28, 14, 7]
 
 
-@pytest.mark.parametrize("words", [{"depth": 18}, {"depth": 2}, {"depth": 21}, {"shortcut": "dense"}])
-def test_what_does_not_fit_is_refused(words):
-    with pytest.raises(UsageError, match=str(next(iter(words.values())))):
-        CifarResNet(**words)
+def test_later_blocks_are_left_out_more_often():
+    net = ResNet(3, 1, (16, 16), (1, 1, 2), width=4, drop_path=0.4)
+    rates = [block.body[-1].p for stage in net.stages for block in stage]
+    assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4])
+
+
+def test_a_bottleneck_is_a_quarter_as_wide_within():
+    assert Bottleneck(8, 64, 1).body[3].weight.shape == (16, 16, 3, 3)
+    assert Bottleneck(8, 64, 1, base_width=128).body[3].weight.shape == (32, 32, 3, 3)
+    assert Bottleneck(8, 256, 1, groups=32, base_width=4).body[3].weight.shape == (128, 4, 3, 3)
+    assert BasicBlock(8, 64, 1).body[3].weight.shape == (64, 64, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"block": "dense"}, "dense"),
+        ({"groups": 2}, "block=bottleneck"),
+        ({"stride_first": True}, "bottleneck"),
+    ],
+)
+def test_what_does_not_fit_is_refused(words, said):
+    with pytest.raises(UsageError, match=said):
+        ResNet(**words)

@@ -29,8 +29,7 @@ from torchatlas.study.training.recipe import Recipe
 from torchatlas.study.training.run import Run
 from torchatlas.study.training.train import train
 
-SETTINGS = {(card.where, repr(card.tiny)): card for card in catalog().values() if card.kind == "network"}
-NETWORKS = list(SETTINGS.values())  # variants that the laws build alike once
+NETWORKS = [card for card in catalog().values() if card.kind == "network" and laws.stands_for_itself(card)]
 FORMATS = ("torch", "onnx")
 
 

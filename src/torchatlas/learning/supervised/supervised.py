@@ -31,6 +31,8 @@ class Supervised(Learner):
     the loss must know `reduction="none"`.
     Targets: class numbers (batch,), or values (batch, outputs); classes may be probabilities (batch,
     classes), for a loss that takes these.
+    A network with heads on the way says `auxiliary_weight`, and `forward_all(x)` gives the outputs of all, its
+    own first: training adds so much of the others' losses.
     `penalty(network, x, prediction, loss)` is added in training (see losses.penalties); scores leave it out.
     """
 
@@ -73,7 +75,12 @@ class Supervised(Learner):
 
     def loss(self, player: str, batch: Batch) -> Tensor:
         """The mean loss over the batch, by sample weights where the batch has them, and the penalty."""
-        return self.penalised(self._outputs(batch[0]), batch)
+        weight = getattr(self.network, "auxiliary_weight", 0.0)
+        if not weight:
+            return self.penalised(self._outputs(batch[0]), batch)
+        prediction, *others = self.network.forward_all(batch[0])  # type: ignore[operator]
+        auxiliary = torch.stack([self.mean_loss(each, batch) for each in others]).sum()
+        return self.penalised(prediction, batch) + weight * auxiliary
 
     def penalised(self, prediction: Tensor, batch: Batch) -> Tensor:
         """The mean loss of what the network made of a batch, and the penalty."""

@@ -20,6 +20,7 @@ from . import (
     embeddings,
     estimators,
     explanations,
+    images,
     layers,
     learners,
     losses,
@@ -70,7 +71,8 @@ LAWS: dict[str, tuple[Check, ...]] = {
 def laws_for(card: Card) -> Iterator[Law]:
     """The laws of a card's family or kind, each ready to be checked; none for kinds that have no laws yet.
 
-    Learners with densities, flows and diffusions keep the laws of those too.
+    Learners with densities, flows and diffusions keep the laws of those too, and networks of images theirs.
+    Of a network that another stands for in the laws' setting only the size is checked.
     """
     family = "" if card.kind == "tool" else card.family  # a decoder beside a loss is no loss
     checks = LAWS.get(family, LAWS.get(card.kind, ()))
@@ -78,5 +80,8 @@ def laws_for(card: Card) -> Iterator[Law]:
         checks += learners.DENSITY_LAWS if learners.has_density(card) else ()
         checks += densities.LAWS if densities.is_density(card) else ()
         checks += diffusions.LAWS if diffusions.is_diffusion(card) else ()
+    if card.kind == "network":
+        checks += images.LAWS if images.is_of_images(card) else ()
+        checks = checks if networks.stands_for_itself(card) else (networks.has_the_stated_size,)
     for check in checks:
         yield Law.of(check, card)

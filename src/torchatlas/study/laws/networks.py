@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from ...cards.card import Card
-from ...cards.reader import create, get
+from ...cards.reader import catalog, create, get
 from ...generative.autoregressive.language_model import LanguageModel
 from ...learning.supervised.supervised import Supervised
 from .law import Check, close, draw, must
 
 FALLBACKS: dict[str, Any] = {"in_features": 12, "num_classes": 3, "in_channels": 1}
+PUBLISHED = (224, 224)  # pixels of the images for which a network that takes any size was published
 OVERFIT_STEPS = 500
 
 
@@ -37,6 +38,12 @@ def words(card: Card) -> dict[str, Any]:
     return {word: p.default for word, p in signature.items()} | setting(card)
 
 
+def stands_for_itself(card: Card) -> bool:
+    """Whether no other card gives the same network in the laws' setting, as sizes of one family do."""
+    alike = (other for other in catalog().values() if other.where == card.where)
+    return next((other for other in alike if words(other) == words(card)), card).name == card.name
+
+
 def input_shape(card: Card) -> tuple[int, ...]:
     """The shape of one input that the laws' setting takes."""
     known = words(card)
@@ -44,7 +51,7 @@ def input_shape(card: Card) -> tuple[int, ...]:
         return (known["context"],)
     if "in_features" in known:
         return (known["in_features"],)
-    return (known.get("in_channels", 1), *known.get("input_size", (32, 32)))
+    return (known.get("in_channels", 1), *(known.get("input_size", (32, 32)) or PUBLISHED))
 
 
 def reads_text(card: Card) -> bool:

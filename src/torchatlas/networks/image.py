@@ -1,0 +1,187 @@
+"""What networks of images share: stem, stages, neck and head, and what can be done with each."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from ..engine.errors import UsageError
+
+Size = tuple[int, int]
+KeyMap = Sequence[tuple[str, str]]  # regular expressions and what stands in their place, one after another
+SMALL = 64  # pixels of the shorter side up to which an image is small
+
+
+def is_small(input_size: Size | None) -> bool:
+    """Whether images are so small that a network leaves out its first two halvings (CIFAR's 32×32, digits)."""
+    return input_size is not None and min(input_size) <= SMALL
+
+
+class AbstractImageNetwork(nn.Module):
+    """A network of images: a stem, stages of blocks, a neck to one vector of features, and a head.
+
+    stem: the first layers. stages: each gives a map, (b, c, h, w). neck: from the last map to `features`
+    numbers, which `forward_features` gives. head: an affine map to the logits; with `num_classes=0` there is
+    none, and the features come out. `key_maps` say how other libraries call the weights (see `weights.py`).
+    """
+
+    key_maps: ClassVar[Mapping[str, KeyMap]] = {}
+
+    def __init__(
+        self, stem: nn.Module, stages: Iterable[nn.Module], neck: nn.Module, features: int, num_classes: int
+    ):
+        super().__init__()
+        self.stem, self.stages, self.neck = stem, nn.Sequential(*stages), neck
+        self.features = features
+        self.frozen: tuple[str, ...] = ()
+        self.grad_checkpointing = False
+        self.reset_head(num_classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, features)
+        *_, last = self._maps(x)
+        features: Tensor = self.neck(last)
+        return features
+
+    def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, k)
+        logits: Tensor = self.head(self.forward_features(x))
+        return logits
+
+    def feature_maps(self, x: Tensor) -> list[Tensor]:
+        """The map that each stage gives, from fine to coarse."""
+        return list(self._maps(x))
+
+    def _maps(self, x: Tensor) -> Iterator[Tensor]:
+        x = self.stem(x)
+        again = self.grad_checkpointing and self.training and torch.is_grad_enabled()
+        for stage in self.stages:
+            for block in stage if isinstance(stage, nn.Sequential) else (stage,):
+                x = _checkpointed(block, x) if again else block(x)
+            yield x
+
+    def make_head(self, num_classes: int) -> nn.Module:
+        """What makes logits of the features."""
+        return nn.Linear(self.features, num_classes)
+
+    def reset_head(self, num_classes: int) -> Self:
+        """A fresh head for so many classes; none for 0. It lies where the weights lie."""
+        like = next(self.parameters())
+        head = self.make_head(num_classes) if num_classes else nn.Identity()
+        self.head = head.to(like.device, like.dtype)
+        return self
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The network's parts by name, in the order of the forward pass: stem, stage1 …, neck, head."""
+        stages = {f"stage{number}": stage for number, stage in enumerate(self.stages, 1)}
+        return {"stem": self.stem, **stages, "neck": self.neck, "head": self.head}
+
+    def freeze(self, *names: str, until: str | None = None) -> Self:
+        """Keep parts as they are, their batch statistics too: those named, or all up to and with `until`.
+
+        Nothing named thaws all. Raises UsageError for a part that there is not.
+        """
+        parts = self.parts()
+        for name in (*names, *([until] if until else ())):
+            if name not in parts:
+                raise UsageError(f"there is no part {name!r} to freeze: take {', '.join(parts)}")
+        order = list(parts)
+        before = order[: order.index(until) + 1] if until else []
+        self.frozen = tuple(name for name in order if name in names or name in before)
+        for name, part in parts.items():
+            part.requires_grad_(name not in self.frozen)
+        return self.train(self.training)
+
+    def frozen_parameters(self) -> list[nn.Parameter]:
+        """The parameters that are to stay as they are."""
+        parts = self.parts()
+        return [parameter for name in self.frozen for parameter in parts[name].parameters()]
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation; what is frozen stays in evaluation."""
+        super().train(mode)
+        parts = self.parts() if self.frozen else {}
+        for name in self.frozen:
+            parts[name].eval()
+        return self
+
+    def set_grad_checkpointing(self, enable: bool = True) -> Self:
+        """Compute each block again on the way back rather than keep what is in it: less memory, more time."""
+        self.grad_checkpointing = enable
+        return self
+
+
+def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:
+    def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        return nullcontext(), _statistics_stay(block)
+
+    result: Tensor = checkpoint(block, x, use_reentrant=False, context_fn=contexts)
+    return result
+
+
+@contextmanager
+def _statistics_stay(block: nn.Module) -> Iterator[None]:
+    """The second pass is not to move the running statistics again."""
+    norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
+    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum, norm.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for norm, (momentum, count) in zip(norms, kept, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, count
+
+
+class FeatureMaps(nn.Module):
+    """A network without its neck and head: the maps of some stages, for detection and segmentation.
+
+    stages: numbers from 0; by default the last of each stride. `channels` and `strides` tell of each map.
+    Shapes: (batch, in_channels, h, w) -> a list of (batch, channels, ⌈h/stride⌉, ⌈w/stride⌉), or a pixel
+    less on a side where a network pads nothing.
+    """
+
+    def __init__(self, network: AbstractImageNetwork, in_channels: int = 3, stages: Sequence[int] = ()):
+        super().__init__()
+        sizes = [_map_sizes(network, in_channels, side) for side in (512, 1024)]
+        strides = [512 // (large - small) for (_, small), (_, large) in zip(*sizes, strict=True)]
+        last = {stride: number for number, stride in enumerate(strides)}
+        self.out = tuple(stages) or tuple(last.values())
+        if not all(0 <= number < len(strides) for number in self.out):
+            raise UsageError(f"stages={self.out}: the network has {len(strides)}, numbered from 0")
+        self.strides = tuple(strides[number] for number in self.out)
+        self.channels = tuple(sizes[0][number][0] for number in self.out)
+        self.stem = network.stem
+        self.stages = nn.Sequential(*list(network.stages)[: max(self.out) + 1])
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x, maps = self.stem(x), []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return [maps[number] for number in self.out]
+
+
+def _map_sizes(network: AbstractImageNetwork, in_channels: int, side: int) -> list[tuple[int, int]]:
+    """Channels and sides of each stage's map of a square image, seen without computing."""
+    state = {name: torch.empty_like(tensor, device="meta") for name, tensor in network.state_dict().items()}
+    like = next(network.parameters())
+    x = torch.empty(1, in_channels, side, side, device="meta", dtype=like.dtype)
+    mode = network.training
+    network.eval()
+    maps = torch.func.functional_call(_Maps(network), {f"network.{k}": v for k, v in state.items()}, (x,))
+    network.train(mode)
+    return [(each.shape[1], each.shape[2]) for each in maps]
+
+
+class _Maps(nn.Module):
+    """`feature_maps` as a forward pass."""
+
+    def __init__(self, network: AbstractImageNetwork):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return self.network.feature_maps(x)

@@ -1,0 +1,51 @@
+"""Layers that many networks of images are made of."""
+
+from torch import nn
+
+from ..nn.choosing import Choice, chosen
+
+Size = int | tuple[int, int]
+
+
+def conv_norm(
+    in_channels: int,
+    channels: int,
+    kernel: Size = 1,
+    stride: Size = 1,
+    groups: int = 1,
+    *,
+    activation: Choice | None = "relu",
+    padding: Size | None = None,
+    eps: float = 1e-5,
+) -> nn.Sequential:
+    """A convolution without bias, batch normalisation, and an activation if any.
+
+    Without a padding said, odd kernels keep the map's size at stride 1.
+    """
+    if padding is None:
+        padding = kernel // 2 if isinstance(kernel, int) else (kernel[0] // 2, kernel[1] // 2)
+    conv = nn.Conv2d(in_channels, channels, kernel, stride, padding, groups=groups, bias=False)
+    layers: list[nn.Module] = [conv, nn.BatchNorm2d(channels, eps)]
+    if activation is not None:
+        layers.append(chosen(activation, channels))
+    return nn.Sequential(*layers)
+
+
+def mean_pool() -> nn.Sequential:
+    """The mean over the map: (b, c, h, w) -> (b, c)."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def divisible(width: float, divisor: int = 8) -> int:
+    """The multiple of `divisor` that is nearest to a width, the next one where it is below 90 % of it."""
+    near = max(divisor, int(width + divisor / 2) // divisor * divisor)
+    return near + divisor if near < 0.9 * width else near
+
+
+def start_convolutions(network: nn.Module, nonlinearity: str = "relu") -> None:
+    """Kaiming's rule for all convolutions, by the fan out; biases start at zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity=nonlinearity)  # type: ignore[arg-type]
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
