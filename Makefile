@@ -84,9 +84,10 @@ $(VENV)/.ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $(VENV)/.ready $@
 
 # For VENV=.parity alone: the other libraries would change the versions that the suite is tested with.
-$(VENV)/.ready-parity: pyproject.toml constraints.txt parity/requirements-peers.txt | $(BIN)/python
+$(VENV)/.ready-parity: pyproject.toml constraints.txt parity/requirements-peers.txt parity/requirements-bare.txt | $(BIN)/python
 	@echo "Installing torchatlas beside other libraries into $(VENV) (some minutes the first time) ..."
 	@$(PIP) --no-compile -e . -r parity/requirements-peers.txt
+	@$(PIP) --no-compile --no-deps -r parity/requirements-bare.txt
 	@touch $@
 
 # For VENV=.peers alone, likewise: what `make bench-peers` measures beside.

@@ -15,6 +15,7 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 import numpy as np
 import pytest
 import torch
+import torchvision_operators  # noqa: F401  before anything imports torchvision
 
 from torchatlas import catalog, find
 
