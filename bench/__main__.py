@@ -16,6 +16,7 @@ OTHERS = {
     "numerics": "the grid of numerics, what auto chose, and the quality of it",
     "together": "many seeds at once against one after another",
     "boxes": "suppression of boxes, and metrics of many pixels",
+    "images": "networks of images beside timm's and torchvision's",
     "input": "an image folder of 100,000 files: does the step wait?",
     "optimizers": "a step of each beside the bytes that it must move",
 }

@@ -9,6 +9,7 @@ from bench.broken import (
     embeddings_and_pairs,
     norms_and_pools,
     optimizers,
+    plain_convolutional,
     regularization,
     spine,
 )
@@ -23,6 +24,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *embeddings_and_pairs.MUTATIONS,
     *norms_and_pools.MUTATIONS,
     *optimizers.MUTATIONS,
+    *plain_convolutional.MUTATIONS,
     *regularization.MUTATIONS,
     *spine.MUTATIONS,
 )
