@@ -1,0 +1,113 @@
+"""The laws of networks of images catch what they are there for."""
+
+import pytest
+import torch
+from torch import nn
+
+from torchatlas.cards.card import Card
+from torchatlas.cards.reader import catalog
+from torchatlas.networks.image import AbstractImageNetwork
+from torchatlas.networks.layers import conv_norm, mean_pool
+from torchatlas.study.laws import images, laws_for, networks
+
+
+class Sound(AbstractImageNetwork):
+    """Two stages; a subclass breaks one thing."""
+
+    def __init__(self, num_classes=3, in_channels=1, input_size=(12, 12)):
+        stages = [
+            nn.Sequential(conv_norm(8, 8, 3)),
+            nn.Sequential(conv_norm(8, 12, 3, 2), conv_norm(12, 12, 3)),
+        ]
+        super().__init__(conv_norm(in_channels, 8, 3), stages, mean_pool(), 12, num_classes)
+
+
+class KeepsItsHead(Sound):
+    def make_head(self, num_classes):
+        return nn.Linear(self.features, 3)
+
+
+class SkipsTheNeck(Sound):
+    def forward_features(self, x):
+        return super().forward_features(x) + 1
+
+
+class GrowsAgain(Sound):
+    def __init__(self, **words):
+        super().__init__(**words)
+        self.stages.append(nn.Sequential(nn.Upsample(scale_factor=2), conv_norm(12, 12, 3)))
+
+
+class KeepsSinglePrecision(Sound):
+    def forward(self, x):
+        return super().forward(x).float()
+
+
+class Counts(nn.Module):
+    """Counts its passes, the second one on the way back too."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, x):
+        self.passes += 1
+        return x
+
+
+class MovesTwice(Sound):
+    def __init__(self, **words):
+        super().__init__(**words)
+        self.stages[1].append(nn.Sequential(Counts(), conv_norm(12, 12)))
+
+
+class NeverFreezes(Sound):
+    def freeze(self, *names, until=None):
+        return self
+
+
+BROKEN = {
+    "parts_fit_together": (KeepsItsHead, SkipsTheNeck),
+    "maps_are_as_told": (GrowsAgain,),
+    "half_precision_is_near": (KeepsSinglePrecision,),
+    "recomputing_changes_nothing": (MovesTwice,),
+    "frozen_parts_stay": (NeverFreezes,),
+}
+CASES = [pytest.param(law, kind, id=kind.__name__) for law, kinds in BROKEN.items() for kind in kinds]
+
+
+def card(kind):
+    return Card(f"{kind.__module__}:{kind.__name__}", "", "network", f"{kind.__module__}:{kind.__name__}")
+
+
+def test_a_sound_network_keeps_them():
+    laws = {law.name: law for law in laws_for(card(Sound))}
+    assert {check.__name__ for check in images.LAWS} <= set(laws)
+    for check in images.LAWS:
+        laws[check.__name__].check()
+
+
+@pytest.mark.parametrize(("law", "kind"), CASES)
+def test_a_broken_one_does_not(law, kind):
+    with pytest.raises(AssertionError):
+        {check.__name__: check for check in images.LAWS}[law](card(kind))
+
+
+def test_memory_layout_must_not_matter():
+    net = Sound(in_channels=3).eval()
+    assert "memory_layout_changes_nothing" in {check.__name__ for check in images.LAWS}
+    broken = type("Layout", (Sound,), {"forward": lambda self, x: x.as_strided((len(x), 3), (3, 1))})
+    broken.__module__, broken.__qualname__ = __name__, "Layout"
+    globals()["Layout"] = broken
+    with pytest.raises(AssertionError):
+        images.memory_layout_changes_nothing(
+            Card(f"{__name__}:Layout", "", "network", f"{__name__}:Layout", tiny={"in_channels": 3})
+        )
+    assert net(torch.zeros(2, 3, 12, 12)).shape == (2, 3)
+
+
+def test_sizes_of_one_family_keep_their_laws_once():
+    cards = catalog()
+    assert networks.stands_for_itself(cards["resnet18"]) and networks.stands_for_itself(cards["resnet50"])
+    assert not networks.stands_for_itself(cards["resnet34"])
+    assert [law.name for law in laws_for(cards["resnet152"])] == ["has_the_stated_size"]
