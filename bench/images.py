@@ -1,8 +1,8 @@
 """Networks of images beside timm's and torchvision's: training and inference, each pair in alternation.
 
-`python -m bench images [NAME …]` in an environment that has timm and torchvision (`.parity`, which `make parity`
-makes). Ours over theirs is the ratio of times: below 1, ours is faster. `--chosen WORDS` computes both in other
-numerics (channels_last+bfloat16); `--build` times making the network.
+`python -m bench images [NAME …]` in an environment that has timm and torchvision (`.parity`, made by
+`make parity`). Ours over theirs is the ratio of times: below 1, ours is faster. `--chosen WORDS` is for
+both in other numerics (channels_last+bfloat16); `--build` times making the network.
 """
 
 import argparse

@@ -24,15 +24,15 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "sppnet",
-        "rule: 7×7 in place of 1×1",
+        "axis: grids from coarse to fine",
         "SpatialPyramidPool2d(pyramid) if pyramid",
-        "SpatialPyramidPool2d((*pyramid[:-1], 7)) if pyramid",
+        "SpatialPyramidPool2d(pyramid[::-1]) if pyramid",
     ),
     Mutation(
         "vgg11",
-        "missing case: pixels left at the border",
+        "factor: the mean in place of the largest",
         "nn.MaxPool2d(step)",
-        "nn.MaxPool2d(step, step, 1)",
+        "nn.AvgPool2d(step)",
     ),
     Mutation("vgg11_bn", "wrong place: the first weights of a block", "place + (block > 0)", "place"),
     Mutation(

@@ -52,6 +52,7 @@ VERBS = {
     "explain": "study.inspecting.explain",
     "prune": "study.inspecting.prune",
     "export": "study.inspecting.export",
+    "load_weights": "networks.weights",
     "verify": "study.verify.verify",
 }
 

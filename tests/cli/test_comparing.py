@@ -136,3 +136,22 @@ def test_other_data_in_the_same_file_is_another_question(atlas, here):
     assert atlas(*words, "--out", "study").status == 0  # the same question: all runs are there
     table.write_text("\n".join(["one,two,kind", *rows[:-1], "3,9,a"]))
     assert refused(atlas(*words, "--out", "study"), "another study", "--fresh")
+
+
+def test_methods_from_an_earlier_run(atlas, here):
+    net = ["mlp", "--data", "iris", "--set", "threads=1", "--set", "hidden=4"]
+    assert atlas("train", *net, "--steps", 3, "--out", "first").status == 0
+    words = [*net, "--steps", 2, "--seeds", 2, "--jobs", 1, "--out", "study"]
+    varied = ["--vary", "start=none,first"]
+    outcome = atlas("compare", *words, *varied)
+    assert outcome.status == 0 and "start=first" in outcome.out and "start=None" in outcome.out
+    started = [
+        yaml.safe_load(p.read_text())["started"] for p in sorted((here / "study").glob("runs/*/run.yaml"))
+    ]
+    assert [each is not None for each in started].count(True) == 2
+    shutil.rmtree(here / "first")
+    assert atlas("train", *net, "--steps", 3, "--seed", 7, "--out", "first").status == 0
+    outcome = atlas("compare", *words, *varied)
+    assert outcome.status == 2 and "holds another study" in outcome.err
+    outcome = atlas("compare", *words[:-1], "other", "--from", "nowhere")
+    assert outcome.status == 2 and "there is no run in" in outcome.err and not (here / "other").exists()

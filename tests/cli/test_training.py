@@ -1,10 +1,14 @@
 import filecmp
 import json
 import re
+import sys
+import types
 
 import pytest
+import torch
 import yaml
 from PIL import Image
+from safetensors.torch import save_file
 
 from torchatlas.engine.record import read_record
 
@@ -281,3 +285,51 @@ def test_tensorboard_scalars(atlas, here):
     assert list((here / "run" / "tensorboard").glob("events.*"))
     outcome = atlas("train", "mlp", "--steps", 2, "--tensorboard")
     assert outcome.status == 2 and "--out" in outcome.err
+
+
+SMALL = ["--set", "depth=8", "--set", "input_size=(8, 8)", "--set", "threads=1"]
+
+
+@pytest.fixture(scope="module")
+def small_run(atlas, tmp_path_factory):
+    """A small residual network of two steps on digits; not to be changed."""
+    folder = tmp_path_factory.mktemp("small") / "run"
+    assert atlas("train", "resnet20_cifar", *SMALL, "--steps", 2, "--out", folder).status == 0
+    return folder
+
+
+def test_from_an_earlier_run_with_frozen_parts(atlas, here, small_run):
+    words = ["--from", small_run, "--freeze", "stem,stage1", "--set", "layer_decay=0.5", "--steps", 2]
+    outcome = atlas("train", "resnet20_cifar", *SMALL, *words, "--out", "run")
+    assert outcome.status == 0 and f"starts from the weights of {small_run}" in outcome.err
+    recipe = recipe_of(here / "run")
+    assert recipe["start"] == str(small_run) and recipe["freeze"] == "stem,stage1"
+    assert recipe["layer_decay"] == 0.5 and len(recipe["started"]["sha256"]) == 64
+    assert atlas("train", here / "run" / "run.yaml", "--out", "again").status == 0
+    assert same_weights(here / "run", here / "again")
+    settings = ["--set", f"start={small_run}", "--set", "freeze=stem,stage1", "--set", "layer_decay=0.5"]
+    assert atlas("train", "resnet20_cifar", *SMALL, *settings, "--steps", 2, "--out", "third").status == 0
+    assert same_weights(here / "run", here / "third")
+    outcome = atlas("train", "--resume", "run", "--from", small_run)
+    assert outcome.status == 2 and "--from cannot be said with --resume" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--from", "nowhere"], "there is no run in"),
+        (["--from", "timm:resnet18"], "knows no names of timm's weights"),
+        (["--from", "RUN", "--set", "depth=14"], "30 missing"),
+        (["--from", "RUN", "--freeze", "layer1"], "take stem, stage1, stage2, stage3, neck, head"),
+        (["--from", "RUN", "--set", "layer_decay=2"], "layer_decay=2"),
+    ],
+)
+def test_a_wrong_start_is_told_in_a_line(atlas, here, small_run, monkeypatch, words, told):
+    hub = types.ModuleType("huggingface_hub")
+    save_file({"x": torch.zeros(1)}, here / "x.safetensors")
+    hub.hf_hub_download = lambda *asked: str(here / "x.safetensors")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    words = [small_run if word == "RUN" else word for word in words]
+    outcome = atlas("train", "resnet20_cifar", *SMALL, *words, "--steps", 2, "--out", "run")
+    assert outcome.status == 2 and told in outcome.err and outcome.err.count("\n") == 1
+    assert not (here / "run").exists()

@@ -20,6 +20,7 @@ from . import options as o
     help="How many; each redraws the split.",
 )
 @o.budget
+@o.transfer
 @click.option("--metric", help="What decides; the task's usual one by default.")
 @o.device
 @o.settings

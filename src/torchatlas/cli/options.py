@@ -24,6 +24,18 @@ time = click.option("--time", help="Column to split by time: the latest rows are
 epochs = click.option("--epochs", type=float, help="Passes over the training data.")
 steps = click.option("--steps", type=int, help="Steps, in place of epochs.")
 minutes = click.option("--minutes", type=float, help="Minutes per run, in place of epochs.")
+start = click.option(
+    "--from",
+    "start",
+    metavar="RUN|WEIGHTS",
+    help="Start from the weights of an earlier run (its folder), of FILE.safetensors, timm:NAME or "
+    "torchvision:NAME. In --set and in Python: start.",
+)
+freeze = click.option(
+    "--freeze",
+    metavar="PARTS",
+    help="Parts of the network that stay as they are: stem,stage1 or stem-stage2, or body: all but the head.",
+)
 device = click.option("--device", help="cpu, cuda, cuda:0, mps or auto.")
 settings = click.option(
     "--set",
@@ -54,6 +66,7 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 described = together(data, target, task, group, time)  # the data, and what must be said of it
 budget = together(epochs, steps, minutes)
+transfer = together(start, freeze)  # what is taken over, and what of it is kept
 
 
 def gather(pairs: Iterable[str], **given: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from . import options as o
 @click.argument("name", required=False)
 @o.described
 @o.budget
+@o.transfer
 @click.option("--seed", type=int, help="Draws the split, the weights and all noise.")
 @o.device
 @o.settings

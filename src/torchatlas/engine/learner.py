@@ -93,10 +93,12 @@ class Learner(nn.Module):
         raise NotImplementedError
 
     def owned(self, player: str) -> list[nn.Parameter]:
-        """The parameters that a player moves, each once."""
+        """The parameters that a player moves, each once; not those that a module says are frozen."""
         names = self.players[player]
         found = (p for name in names for p in self.get_submodule(name).parameters())
-        return list(dict.fromkeys(found))
+        keeping: Any = [module for module in self.modules() if hasattr(module, "frozen_parameters")]
+        frozen = {p for module in keeping for p in module.frozen_parameters()}
+        return [p for p in dict.fromkeys(found) if p not in frozen]
 
 
 class Source(Protocol):

@@ -32,6 +32,8 @@ def refusal(loop: Loop) -> str:
         return "it has several players"
     if kind.updated is not Learner.updated:
         return "it moves buffers after its steps"
+    if len(optimizers[0].param_groups) > 1:
+        return "its weights have rates of their own"
     moved = [list(map(id, group["params"])) for group in optimizers[0].param_groups]
     if type(optimizers[0]) not in ELEMENTWISE or moved != [list(map(id, owned))]:
         return f"{type(optimizers[0]).__name__} is not known to move each weight by itself"

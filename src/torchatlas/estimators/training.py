@@ -34,7 +34,7 @@ from ..study.training.resolve import card_of, resolve
 WHOLE = 256  # a table of so many rows is one batch, where no size is said
 LEAST_STEPS = 200  # where no budget is said
 VALID = 0.15  # the share of the rows that `patience` watches
-USELESS = {"test", "split", "fold", "metric", "threads", "save_every", "save_every_steps"}
+USELESS = {"test", "split", "fold", "metric", "threads", "save_every", "save_every_steps", "start"}
 BUDGETS = {"epochs", "steps", "minutes"}
 ALONE = RLock()  # torch has one random state for all threads
 

@@ -6,7 +6,6 @@ from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from ..engine.errors import UsageError
@@ -17,7 +16,7 @@ SMALL = 64  # pixels of the shorter side up to which an image is small
 
 
 def is_small(input_size: Size | None) -> bool:
-    """Whether images are so small that a network leaves out its first two halvings (CIFAR's 32×32, digits)."""
+    """Whether images are so small that a network leaves out its first two halvings, as CIFAR's are."""
     return input_size is not None and min(input_size) <= SMALL
 
 
@@ -70,7 +69,7 @@ class AbstractImageNetwork(nn.Module):
         """A fresh head for so many classes; none for 0. It lies where the weights lie."""
         like = next(self.parameters())
         head = self.make_head(num_classes) if num_classes else nn.Identity()
-        self.head = head.to(like.device, like.dtype)
+        self.head = head.to(like.device, like.dtype).train(self.training)
         return self
 
     def parts(self) -> dict[str, nn.Module]:
@@ -115,24 +114,23 @@ class AbstractImageNetwork(nn.Module):
 
 def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _statistics_stay(block)
+        return nullcontext(), _again(list(block.buffers()), [buffer.clone() for buffer in block.buffers()])
 
     result: Tensor = checkpoint(block, x, use_reentrant=False, context_fn=contexts)
     return result
 
 
 @contextmanager
-def _statistics_stay(block: nn.Module) -> Iterator[None]:
-    """The second pass is not to move the running statistics again."""
-    norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
-    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
-    for norm in norms:
-        norm.momentum, norm.num_batches_tracked = 0.0, None
+def _again(buffers: Sequence[Tensor], before: Sequence[Tensor]) -> Iterator[None]:
+    """The second pass finds the statistics that the first one found, and does not move them again."""
+    now = [buffer.clone() for buffer in buffers]
+    for buffer, value in zip(buffers, before, strict=True):
+        buffer.data.copy_(value)
     try:
         yield
     finally:
-        for norm, (momentum, count) in zip(norms, kept, strict=True):
-            norm.momentum, norm.num_batches_tracked = momentum, count
+        for buffer, value in zip(buffers, now, strict=True):
+            buffer.data.copy_(value)
 
 
 class FeatureMaps(nn.Module):
@@ -155,6 +153,7 @@ class FeatureMaps(nn.Module):
         self.channels = tuple(sizes[0][number][0] for number in self.out)
         self.stem = network.stem
         self.stages = nn.Sequential(*list(network.stages)[: max(self.out) + 1])
+        self.whole = (network,)  # in a tuple, so that it is no submodule: it knows what is frozen
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x, maps = self.stem(x), []
@@ -162,6 +161,18 @@ class FeatureMaps(nn.Module):
             x = stage(x)
             maps.append(x)
         return [maps[number] for number in self.out]
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation; what the network has frozen stays in evaluation."""
+        super().train(mode)
+        parts = self.whole[0].parts()
+        for name in self.whole[0].frozen:
+            parts[name].eval()
+        return self
+
+    def frozen_parameters(self) -> list[nn.Parameter]:
+        """The parameters that are to stay as they are."""
+        return self.whole[0].frozen_parameters()
 
 
 def _map_sizes(network: AbstractImageNetwork, in_channels: int, side: int) -> list[tuple[int, int]]:

@@ -1,5 +1,7 @@
 """Layers that many networks of images are made of."""
 
+import math
+
 from torch import nn
 
 from ..nn.choosing import Choice, chosen
@@ -42,10 +44,11 @@ def divisible(width: float, divisor: int = 8) -> int:
     return near + divisor if near < 0.9 * width else near
 
 
-def start_convolutions(network: nn.Module, nonlinearity: str = "relu") -> None:
-    """Kaiming's rule for all convolutions, by the fan out; biases start at zero."""
+def start_convolutions(network: nn.Module) -> None:
+    """Kaiming's rule by the fan out of a convolution's group, so that depthwise ones keep the scale too."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity=nonlinearity)  # type: ignore[arg-type]
+            fan = math.prod(module.kernel_size) * module.out_channels // module.groups
+            nn.init.normal_(module.weight, std=math.sqrt(2 / fan))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

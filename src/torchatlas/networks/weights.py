@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ State = Mapping[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 SHOWN = 3  # names of weights that a message tells
 HUB = {"timm": "timm/{}"}  # where a library keeps its weights on the Hugging Face Hub
+LIBRARIES = (*HUB, "torchvision")
 
 
 def load_weights(
@@ -25,12 +27,13 @@ def load_weights(
 
     source: a path that ends in .safetensors; "timm:NAME[.TAG]" from the Hugging Face Hub (extra `hub`), such
     as "timm:resnet50.a1_in1k"; "torchvision:NAME" from PyTorch's server; or a state dict. names: whose names
-    a file's or a state dict's weights have ("timm", "torchvision"; ours without). With `head=False` the
-    head keeps its own weights, for other classes than the source's. Names and shapes must all fit.
+    a file's or a state dict's weights have ("timm", "torchvision"); ours or theirs, as is seen, without.
+    With `head=False` the head keeps its own weights, for other classes than the source's. Names and shapes
+    must all fit.
     Raises UsageError where they do not, or the network knows no such names, and AtlasError where the source
     cannot be read.
     """
-    state, library = _state(source)
+    state, library = read_weights(source)
     converted = convert(network, state, names or library)
     wanted = network.state_dict()
     if not head:
@@ -38,28 +41,39 @@ def load_weights(
         converted = {k: v for k, v in converted.items() if k.split(".")[0] != "head"} | {
             k: wanted[k] for k in own
         }
-    _must_fit(converted, wanted, type(network).__name__)
-    network.load_state_dict(converted)
+    if said := unlike(converted, wanted):
+        raise UsageError(
+            f"the weights are not those of this {type(network).__name__}: {said}. Build it with the options "
+            "that they were trained with; for other classes say head=False"
+        )
+    network.load_state_dict({**wanted, **converted})
     return network
 
 
 def convert(network: nn.Module, state: State, library: str = "") -> dict[str, Tensor]:
-    """A state dict of another library's model under our network's names."""
+    """A state dict under our network's names: from a library's, or from those that it has most of."""
     maps: Mapping[str, KeyMap] = getattr(network, "key_maps", {})
     if library and library not in maps:
         known = f"it knows those of {', '.join(maps)}" if maps else "it knows its own alone"
         raise UsageError(f"{type(network).__name__} knows no names of {library}'s weights; {known}")
-    rules = [(re.compile(pattern), new) for pattern, new in maps.get(library, ())]
-    converted = {}
+    wanted = network.state_dict().keys()
+    ways = [maps[library]] if library else [(), *maps.values()]
+    return min((_renamed(state, way) for way in ways), key=lambda found: len(wanted ^ found.keys()))
+
+
+def _renamed(state: State, way: KeyMap) -> dict[str, Tensor]:
+    rules = [(re.compile(pattern), new) for pattern, new in way]
+    renamed = {}
     for name, tensor in state.items():
         for pattern, new in rules:
             name = pattern.sub(new, name)
         if name:  # a rule that leaves nothing drops what we have no use for
-            converted[name] = tensor
-    return converted
+            renamed[name] = tensor
+    return renamed
 
 
-def _must_fit(state: State, wanted: State, network: str) -> None:
+def unlike(state: State, wanted: State) -> str:
+    """In what weights differ from those that are wanted; "" where all names and shapes fit."""
     counts = {name for name in wanted if name.endswith("num_batches_tracked")}  # old files have none
     missing = [name for name in wanted if name not in state and name not in counts]
     foreign = [name for name in state if name not in wanted]
@@ -69,20 +83,15 @@ def _must_fit(state: State, wanted: State, network: str) -> None:
         if name in state and state[name].shape != tensor.shape
     ]
     told = [("missing", missing), ("not known here", foreign), ("of another shape", wrong)]
-    said = [f"{len(names)} {what} ({_some(names)})" for what, names in told if names]
-    if said:
-        raise UsageError(
-            f"the weights are not those of this {network}: {'; '.join(said)}. Build it with the options that "
-            "they were trained with; for other classes say head=False"
-        )
+    return "; ".join(f"{len(names)} {what} ({_some(names)})" for what, names in told if names)
 
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
 
 
-def _state(source: "str | Path | State") -> tuple[State, str]:
-    """The weights of a source, and the library whose names they have."""
+def read_weights(source: "str | Path | State") -> tuple[State, str]:
+    """The weights of a source, and the library whose names they have; "" where it does not say."""
     if isinstance(source, Mapping):
         return source, ""
     library, _, name = str(source).partition(":")
@@ -90,7 +99,7 @@ def _state(source: "str | Path | State") -> tuple[State, str]:
         return _of_torchvision(name), library
     if library in HUB and name:
         return _of_hub(HUB[library].format(name)), library
-    path = Path(source)
+    path = Path(source).expanduser()
     if path.suffix != ".safetensors":
         raise UsageError(
             f"{source}: weights are timm:NAME, torchvision:NAME or a file that ends in .safetensors"
@@ -101,8 +110,13 @@ def _state(source: "str | Path | State") -> tuple[State, str]:
 def _of_file(path: Path) -> State:
     try:
         return load_file(path)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path}: name one of weights that ends in .safetensors") from error
     except (OSError, SafetensorError) as error:
-        raise AtlasError(f"the weights in {path} cannot be read: {error}") from error
+        why = " ".join(str(error).split())
+        raise AtlasError(
+            f"{path} holds no weights that can be read ({why}): fetch or write it again"
+        ) from error
 
 
 def _of_hub(repository: str) -> State:
@@ -114,8 +128,9 @@ def _of_hub(repository: str) -> State:
         ) from error
     try:
         return _of_file(Path(hf_hub_download(repository, "model.safetensors")))
-    except OSError as error:  # no connection, no such model, no room: all of them derive from it
-        raise _offline(f"https://huggingface.co/{repository}", error) from error
+    except (OSError, ValueError) as error:  # no connection, no such model, no room; a name that cannot be one
+        cure = "fetch its model.safetensors elsewhere and name that file"
+        raise _offline(f"https://huggingface.co/{repository}", error, cure) from error
 
 
 def _of_torchvision(name: str) -> State:
@@ -123,7 +138,9 @@ def _of_torchvision(name: str) -> State:
     try:
         from torchvision.models import get_model_weights
     except ImportError as error:
-        raise UsageError("weights of torchvision need it beside: pip install torchvision") from error
+        raise UsageError(
+            "weights of torchvision need it beside: pip install 'torchatlas[torchvision]'"
+        ) from error
     try:
         weights: Any = get_model_weights(name)
     except ValueError as error:
@@ -131,13 +148,11 @@ def _of_torchvision(name: str) -> State:
     try:
         state: State = weights.DEFAULT.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:
-        raise _offline(weights.DEFAULT.url, error) from error
+        cure = f"fetch it elsewhere and put it into {Path(torch.hub.get_dir()) / 'checkpoints'}"
+        raise _offline(weights.DEFAULT.url, error, cure) from error
     return state
 
 
-def _offline(address: str, error: Exception) -> AtlasError:
+def _offline(address: str, error: Exception, cure: str) -> AtlasError:
     why = " ".join(str(error).split())[:200]
-    return AtlasError(
-        f"{address} cannot be fetched ({why}). Without a connection, fetch it elsewhere and name the file: "
-        "load_weights(network, 'model.safetensors', names='timm')"
-    )
+    return AtlasError(f"{address} cannot be fetched ({why}). Without a connection, {cure}")

@@ -140,3 +140,30 @@ def test_it_learns():
         learner.loss("all", (x, y)).backward()
         optimizer.step()
     assert learner.scores((x, y))["accuracy"].mean() > 0.97
+
+
+class TwoHeads(nn.Module):
+    """A head on the way beside the last one."""
+
+    auxiliary_weight = 0.3
+
+    def __init__(self):
+        super().__init__()
+        self.early, self.last = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.last(x)
+
+    def forward_all(self, x):
+        return self.last(x), self.early(x), 2 * self.early(x)
+
+
+def test_heads_on_the_way_are_trained_and_not_scored():
+    learner, (x, y) = Supervised(TwoHeads()), batch()
+    net = learner.network
+    parts = [cross_entropy(logits, y) for logits in (net.last(x), net.early(x), 2 * net.early(x))]
+    torch.testing.assert_close(learner.loss("all", (x, y)), parts[0] + 0.3 * (parts[1] + parts[2]))
+    torch.testing.assert_close(learner.scores((x, y))["loss"].mean(), parts[0])
+    weights = torch.tensor([1.0, 0, 0, 0, 0, 0])
+    first = learner.loss("all", (x[:1], y[:1]))
+    torch.testing.assert_close(learner.loss("all", (x, y, weights)), first)

@@ -31,8 +31,8 @@ class Supervised(Learner):
     the loss must know `reduction="none"`.
     Targets: class numbers (batch,), or values (batch, outputs); classes may be probabilities (batch,
     classes), for a loss that takes these.
-    A network with heads on the way says `auxiliary_weight`, and `forward_all(x)` gives the outputs of all, its
-    own first: training adds so much of the others' losses.
+    A network with heads on the way says `auxiliary_weight`, and its `forward_all(x)` gives what all of them
+    make, the last one first: training adds so much of the others' losses.
     `penalty(network, x, prediction, loss)` is added in training (see losses.penalties); scores leave it out.
     """
 

@@ -73,8 +73,9 @@ class CifarResNet(AbstractImageNetwork):
 
     Shortcuts that change the map are the paper's option A (`shortcut="pad"`, no parameters) or B
     ("projection"); its `activation` is ReLU. `attention`, such as "se" or "cbam", stands at the end of each
-    block's body, before the sum; `drop_path` is stochastic depth's last rate. The paper trained 64,000 steps of 128 crops at a rate of 0.1, cut twice by
-    ten, from 0.01 at the start for depth 110; the recipe here is for smaller budgets, not augmented.
+    block's body, before the sum; `drop_path` is stochastic depth's last rate. The paper trained 64,000 steps
+    of 128 crops at a rate of 0.1, cut twice by ten, from 0.01 at the start for depth 110; the recipe here is
+    for smaller budgets, not augmented.
     Shapes: (batch, in_channels, *input_size) -> logits (batch, num_classes); any size of image fits.
     Errors: `UsageError` for a depth that is not 6n + 2.
     """

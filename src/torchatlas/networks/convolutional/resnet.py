@@ -1,8 +1,8 @@
 """Residual networks: each block adds what it learns to what it was given."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -247,7 +247,7 @@ class ResNet(AbstractImageNetwork):
     Errors: `UsageError` for another block, and for groups in basic blocks.
     """
 
-    key_maps = {"torchvision": KEYS, "timm": KEYS}
+    key_maps: ClassVar[Mapping[str, KeyMap]] = {"torchvision": KEYS, "timm": KEYS}
 
     def __init__(
         self,

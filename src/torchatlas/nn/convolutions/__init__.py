@@ -2,6 +2,7 @@
 
 from .adder import AdderConv2d as AdderConv2d
 from .circle import CircleConv2d as CircleConv2d
+from .compconv import CompConv2d as CompConv2d
 from .coord import CoordConv2d as CoordConv2d
 from .deformable import (
     DeformableConv2d as DeformableConv2d,

@@ -21,11 +21,12 @@ from ...engine.loop import Loop
 from ...engine.stackable import Apart, worth_trying
 from ...engine.stacked import Stack
 from ..training.build import draws_its_own, is_classical
-from ..training.inputs import fingerprint, prepare
+from ..training.inputs import prepare
 from ..training.recipe import Recipe
 from ..training.resolve import card_of
 from ..training.run import RECIPE, Run
 from ..training.scores import main_score
+from ..training.starting import read_start
 from ..training.testing import finish
 from ..training.train import _complete, _open_folder, facts_of, make_chosen, set_back
 from .jobs import (
@@ -167,10 +168,11 @@ def _make(job: Job) -> _Ready:
     torch.set_num_threads(recipe.threads or torch.get_num_threads())
     card = card_of(method)
     own = None if isinstance(method, str) or card.kind != "own" else method
+    start = read_start(recipe, job.folder)
     prepared = prepare(recipe, card, dataset, own)
-    recipe = _complete(recipe, fingerprint(dataset), ALONE)
+    recipe = _complete(recipe, dataset, start=start)
     main_score(prepared.spec, recipe.metric)
-    recipe, loop = make_chosen(recipe, prepared, card, job.folder, (), own, ALONE)
+    recipe, loop = make_chosen(recipe, prepared, card, job.folder, (), own, ALONE, start=start)
     return _Ready(job, recipe, prepared, loop)
 
 

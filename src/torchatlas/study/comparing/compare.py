@@ -21,10 +21,11 @@ from ...engine.checkpoint import replace_durably, unwritable
 from ...engine.distribution import world_size
 from ...engine.environment import versions
 from ...engine.errors import AtlasError, Interrupted, UsageError
-from ..training.build import learns_from_target
+from ..training.build import is_classical, learns_from_target
 from ..training.inputs import data_name, dataset_stem, fingerprint
 from ..training.recipe import Recipe
 from ..training.resolve import DATA_OPTIONS, card_of, resolve
+from ..training.starting import known
 from .alone import LOCK, alone_in
 from .asked import asked_methods, asked_seeds, asked_values, check_recipes, check_words
 from .baselines import baseline_names, shared_settings
@@ -91,6 +92,10 @@ def compare(
     name = data_name(data, dataset)
     entries = make_entries(methods, varied, settings | ({"metric": metric} if metric else {}))
     recipes = [resolve(entry.method, name, entry.settings, own=own) for entry in entries]
+    recipes = [
+        recipe if is_classical(card_of(entry.method)) else known(recipe)
+        for entry, recipe in zip(entries, recipes, strict=True)
+    ]
     check_recipes([entry.method for entry in entries], recipes, dataset)
     question = _question(entries, recipes, name, own, chosen) | {
         "data_given": "words" if isinstance(data, str) else "object",

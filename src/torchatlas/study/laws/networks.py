@@ -197,7 +197,9 @@ def compiles(card: Card) -> None:
     """`torch.compile` takes it whole (PyTorch's recurrent layers as one step each) and gives the same."""
     net, x = build(card).eval(), example(card, 3)
     torch.compiler.reset()
-    with torch._dynamo.config.patch(allow_rnn=True):
+    with torch._dynamo.config.patch(allow_rnn=True), warnings.catch_warnings():
+        # dynamo makes an instance of every autograd.Function, and warns of it
+        warnings.filterwarnings("ignore", ".*should not be instantiated", DeprecationWarning)
         compiled = torch.compile(net, fullgraph=True, backend="aot_eager")(x)
     close(compiled, net(x), 1e-5, f"{card.name} compiled")
 

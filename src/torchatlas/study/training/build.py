@@ -22,6 +22,7 @@ from ...learning.metric.embedding import WIDTH, Embedding
 from ...learning.supervised.supervised import Supervised, output_loss
 from ...losses.metric.embedding import AbstractEmbeddingLoss
 from ...networks.fitting import from_data
+from .by_part import freeze, rate_groups
 from .faults import told
 from .recipe import Recipe
 from .regularizing import penalty_of
@@ -85,6 +86,8 @@ def build(recipe: Recipe, spec: Spec, method: Any = None) -> Learner:
             raise UsageError(f"{recipe.method} has a loss of its own, so it takes no penalty: leave it out")
         learner.penalty = penalty_of(recipe.penalty)
     give_sizes(learner, spec)
+    if recipe.freeze is not None:
+        freeze(learner, recipe.freeze)
     return learner
 
 
@@ -218,20 +221,27 @@ def make_optimizers(
         options.setdefault("fused", fused is not False)
     made = {}
     for player in learner.players:
-        owned = learner.owned(player)
-        if not owned:
+        if not learner.owned(player):
             raise UsageError(f"{recipe.method}: its player {player!r} has no parameters to train")
-        made[player] = _make_optimizer(maker, owned, name, options)
+        groups = rate_groups(learner, player, recipe.layer_decay)
+        made[player] = _make_optimizer(maker, [owned for _, owned in groups], name, options)
+        for (share, _), group in zip(groups, made[player].param_groups):
+            if share != 1 and "lr" not in group:
+                raise UsageError(f"{name} has no rate, so it takes no layer_decay: leave it out")
+            group.update({"lr": share * group["lr"]} if share != 1 else {})
     return made
 
 
 def _make_optimizer(
-    maker: Callable[..., Any], owned: list[nn.Parameter], name: str, options: dict[str, Any]
+    maker: Callable[..., Any], groups: list[list[nn.Parameter]], name: str, options: dict[str, Any]
 ) -> Any:
+    def made(**words: Any) -> Any:  # an optimizer writes into its groups, so each has its own
+        return maker(groups[0] if len(groups) == 1 else [{"params": owned} for owned in groups], **words)
+
     try:
-        return maker(owned, **options)
+        return made(**options)
     except RuntimeError:  # "fused" is not there for every dtype and device
-        return maker(owned, **{k: v for k, v in options.items() if k != "fused"})
+        return made(**{k: v for k, v in options.items() if k != "fused"})
     except (TypeError, ValueError) as error:
         raise UsageError(f"{name} does not take these options: {error}") from error
 
@@ -259,6 +269,7 @@ LENGTHS = ("T_max", "total_steps", "total_iters")  # how schedules call the numb
 HALF = "step_size_up"  # how cyclic ones call half a cycle; where it is not said, a run has CYCLES of them
 CYCLES = 3
 FROM_RATE = {"base_lr": 0.1, "max_lr": 1.0}  # rates that are said by none: shares of the optimizer's own
+RATES = (*FROM_RATE, "swa_lr")  # words of schedules that are rates themselves, and follow the layer decay
 
 
 def stretched(text: str) -> bool:
@@ -287,10 +298,13 @@ def make_schedules(
         options.setdefault(HALF, max(1, steps // (2 * CYCLES)))
     made = {}
     for player, optimizer in optimizers.items():
-        rate = float(optimizer.param_groups[0]["lr"])
-        rates = {word: share * rate for word, share in FROM_RATE.items() if _needs(words, word)}
+        own = [float(group["lr"]) for group in optimizer.param_groups]
+        said = {word: share * own[0] for word, share in FROM_RATE.items() if _needs(words, word)} | options
+        if len(own) > 1:
+            numbers = {word: said[word] for word in RATES if isinstance(said.get(word), int | float)}
+            said |= {word: [rate * lr / own[0] for lr in own] for word, rate in numbers.items()}
         with told(f"{name} does not take these options"):
-            made[player] = get(name)(optimizer, **{**rates, **options})
+            made[player] = get(name)(optimizer, **said)
     return made
 
 

@@ -21,11 +21,12 @@ from ...engine.learner import Learner, Source, mean_scores
 from ...engine.loop import ENDLESS, Loop, Plan
 from ...engine.numerics import EXACT, Numerics
 from ...engine.randomness import reseed
-from ...engine.record import Listener, Record
+from ...engine.record import Event, Listener, Record
 from .build import build, make_optimizers, make_sampler, make_schedules
 from .recipe import Recipe
 from .regularizing import augmented
 from .run import RECORD
+from .starting import Start, take_up
 from .trial import try_out
 
 
@@ -39,12 +40,14 @@ def make_loop(
     *,
     group: Group = ALONE,
     numerics: Numerics = EXACT,
+    start: Start | None = None,
 ) -> Loop:
     """The loop of a recipe, at step 0."""
     device = local_device(pick_device(recipe.device))
     reseed("cpu", recipe.seed, "init")
-    learner = build(recipe, prepared.spec, method).to(device)
-    numerics.place(learner)
+    learner = build(recipe, prepared.spec, method)
+    words = take_up(start, learner, recipe, prepared.spec, method) if start else ""
+    numerics.place(learner.to(device))
     source = _source(recipe, prepared, card, learner, device)
     steps = steps_of(recipe, source.steps_per_epoch)
     valid = prepared.valid.to(device) if prepared.valid is not None else None
@@ -61,6 +64,8 @@ def make_loop(
     validate = None
     if valid is not None and scored:
         validate = partial(_validated, part=valid, seed=recipe.seed, group=group)
+    record = Record(folder / RECORD) if folder else None
+    tells = [partial(_told_at_start, words, record, tuple(listeners))] if words else []
     return Loop(
         learner,
         source,
@@ -68,13 +73,22 @@ def make_loop(
         plan(recipe, steps),
         schedules=schedules,
         validate=validate,
-        listeners=listeners,
+        listeners=[*listeners, *tells],
         store=Store(folder / "checkpoints") if folder else None,
-        record=Record(folder / RECORD) if folder else None,
+        record=record,
         failures=folder / "failures" if folder else None,
         group=group,
         numerics=numerics,
     )
+
+
+def _told_at_start(words: str, record: Record | None, listeners: Sequence[Listener], event: Event) -> None:
+    """A listener: before step 1 the record and all others are told."""
+    if (event.kind, event.step) == ("start", 0):
+        if record:
+            record.write({"kind": "note", "message": words})
+        for listener in listeners:
+            listener(Event("note", 0, 0.0, {"message": words}))
 
 
 def _source(

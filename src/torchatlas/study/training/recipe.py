@@ -25,6 +25,12 @@ class Recipe(BaseModel):
     data: str
     data_options: dict[str, Any] = Field(default_factory=dict)
     seed: int = 0
+    start: str | None = (
+        None  # weights to start from: a run's folder, FILE.safetensors, timm:NAME, torchvision:NAME
+    )
+    freeze: str | None = (
+        None  # parts of the network that stay as they are: stem,stage1 or stem-stage2 or body
+    )
     epochs: float | None = Field(None, gt=0)
     steps: int | None = Field(None, gt=0)
     minutes: float | None = Field(None, gt=0)
@@ -35,6 +41,7 @@ class Recipe(BaseModel):
     numerics: str = "auto"  # auto, exact, or words such as bfloat16+channels_last
     optimizer: str = "adam"
     lr: float | None = Field(None, gt=0)
+    layer_decay: float | None = Field(None, gt=0, le=1)  # of the rate, from part to part down from the head
     optimizer_options: dict[str, Any] = Field(default_factory=dict)
     schedule: str | None = None
     loss: str | None = None
@@ -58,6 +65,7 @@ class Recipe(BaseModel):
     device: str = "auto"
     threads: int | None = Field(None, gt=0)
     chosen: dict[str, Any] | None = None  # the numerics that auto came to, and what it measured
+    started: dict[str, Any] | None = None  # the checksum of the weights it started from, and what they are
     data_fingerprint: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -67,7 +75,10 @@ class Recipe(BaseModel):
         return f"{SEAL}{_sum_of(text)}\n{text}"
 
 
-RESOLVED = ("format", "method", "options", "data", "data_options", "chosen", "data_fingerprint", "versions")
+RESOLVED = (
+    *("format", "method", "options", "data", "data_options"),
+    *("chosen", "started", "data_fingerprint", "versions"),
+)
 SETTABLE = tuple(name for name in Recipe.model_fields if name not in RESOLVED)
 
 

@@ -14,6 +14,7 @@ from ...engine.errors import UsageError
 from .build import draws_its_own, factory, is_classical
 from .parts import check_parts
 from .recipe import SETTABLE, Recipe, first_problem
+from .starting import located
 from .words import written
 
 DATA_OPTIONS = (  # what `open_dataset` is told
@@ -35,6 +36,7 @@ STEPWISE = {  # what means something only to what is trained in steps
     *BUDGETS,
     *("batch_size", "micro", "optimizer", "lr", "schedule", "loss", "sampler"),
     *("augment", "penalty", "clip", "ema", "patience"),
+    *("start", "freeze", "layer_decay"),
     *("validate_every", "log_every", "save_every", "save_every_steps"),
 }
 FROM_DATA = ("self", "spec", "num_classes", "in_channels", "in_features", "network")  # not the user's to say
@@ -74,6 +76,8 @@ def override(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     refuse_meaningless([recipe.method], settings)
     said = _sorted_out(card, None, settings)
     whole = recipe.model_dump()
+    if "start" in said.fields:
+        whole["started"] = None
     if BUDGETS & set(said.fields):
         whole |= dict.fromkeys(BUDGETS)
     whole["options"] |= said.options
@@ -97,7 +101,7 @@ def _sorted_out(card: Card, method: Any, settings: Mapping[str, Any]) -> _Sorted
     for key, value in settings.items():
         own = takes is not None and key in takes and apart
         if key in SETTABLE and not own:
-            found.fields[key] = value
+            found.fields[key] = located(value) if key == "start" and value is not None else value
         elif key.startswith("optimizer."):
             found.optimizer[key.removeprefix("optimizer.")] = value
         elif takes is None or key in takes:

@@ -290,6 +290,16 @@ def load_model(
     if (folder / "model").exists():
         return load_classical(folder / "model", spec)
     learner = build(recipe.model_copy(update={"options": without_gone(recipe.options)}), spec, method)
+    weights = best_weights(folder)
+    try:
+        learner.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise AtlasError(foreign(folder / "checkpoints", error)) from error
+    return learner.to(pick_device(device)).eval()
+
+
+def best_weights(folder: Path) -> dict[str, Tensor]:
+    """A learner's state in a run's folder. Raises AtlasError where there is no sound checkpoint."""
     notes: list[str] = []
     found = Store(folder / "checkpoints").newest(notes.append, mend=False)
     if found is None:
@@ -302,10 +312,9 @@ def load_model(
     state = found[1]
     try:
         weights = state["best"].get("learner") if state["best"] else state["average"]
-        learner.load_state_dict(weights or state["learner"])
-    except (KeyError, RuntimeError, TypeError, AttributeError) as error:
+        return dict(weights or state["learner"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AtlasError(foreign(folder / "checkpoints", error)) from error
-    return learner.to(pick_device(device)).eval()
 
 
 def runs_below(folder: Path) -> Iterator[Path]:

@@ -47,6 +47,7 @@ from .recipe import RECIPE, Recipe, read_recipe, recipe_of
 from .resolve import BUDGETS, DATA_OPTIONS, card_of, override, refuse_meaningless, resolve
 from .run import ENVIRONMENT, RESULT, TEST, Run
 from .scores import main_score
+from .starting import Start, read_start
 from .testing import finish
 
 
@@ -191,9 +192,10 @@ def _train_and_test(
 ) -> Run:
     card = card_of(recipe.method if method is None else method)
     method = None if isinstance(method, str) or card.kind != "own" else method
+    start = None if is_classical(card) else read_start(recipe, folder, group)
     prepared = prepare(recipe, card, dataset, method)
     free = recipe.threads is None
-    recipe = _complete(recipe, fingerprint(dataset), group)
+    recipe = _complete(recipe, dataset, group, start)
     if smoke:
         recipe = recipe.model_copy(update={"steps": 1, "epochs": None, "minutes": None})
         if not draws_its_own(card, method):
@@ -204,7 +206,8 @@ def _train_and_test(
     main_score(prepared.spec, recipe.metric)  # a wrong metric fails now, not at the end
     if is_classical(card):
         return _fit(recipe, card, prepared, folder, going_on)
-    recipe, loop = make_chosen(recipe, prepared, card, folder, listeners, method, group, free)
+    recipe, loop = make_chosen(recipe, prepared, card, folder, listeners, method, group, free, start)
+    del start  # its tensors would be held for as long as the run
     if folder is not None:  # all that is wrong is wrong before a folder is written to
         group.by_first(lambda: _open_folder(folder, recipe, prepared, going_on))
     try:
@@ -274,13 +277,14 @@ def _endless_schedule(loop: Loop) -> str:
     return "a budget of time has no last step, so the schedule stayed near its start; say --epochs or --steps"
 
 
-def _complete(recipe: Recipe, data_fingerprint: str, group: Group) -> Recipe:
+def _complete(recipe: Recipe, dataset: Dataset, group: Group = ALONE, start: Start | None = None) -> Recipe:
     """With what was found out: it is written before step 1."""
     found = {
         "shards": recipe.shards or group.size,
         "device": str(pick_device(recipe.device)),
         "threads": recipe.threads or torch.get_num_threads(),
-        "data_fingerprint": data_fingerprint,
+        "started": start.told(recipe, bool(len(dataset.test))) if start else recipe.started,
+        "data_fingerprint": fingerprint(dataset),
         "versions": versions(),
     }
     return recipe.model_copy(update=found)
@@ -312,12 +316,15 @@ def make_chosen(
     method: Any,
     group: Group,
     threads_free: bool = False,
+    start: Start | None = None,
 ) -> tuple[Recipe, Loop]:
     """The loop with the numerics that the recipe says, or that are found best; and the recipe with them.
 
     threads_free: whether the number of threads is to be found too.
     """
-    make = partial(make_loop, recipe, prepared, card, folder, listeners, method, group=group)
+    make = partial(make_loop, recipe, prepared, card, folder, listeners, method, group=group, start=start)
+    if recipe.started:
+        prepared.notes.append(recipe.started["note"])
     if recipe.numerics != "auto":
         return recipe.model_copy(update={"chosen": None}), make(numerics=Numerics.parse(recipe.numerics))
     begun = folder is not None and os.path.exists(folder / RECIPE)  # by a torchatlas that chose nothing

@@ -1,0 +1,163 @@
+"""What networks of tokens share: patches, attention among tokens, blocks that norm first, and the frame."""
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Self
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...engine.errors import UsageError
+from ...nn.regularization.stochastic_depth import StochasticDepth
+from ..image import KeyMap, Size, is_small
+
+PAPER_SIZE = (224, 224)
+EPS = 1e-6  # of the papers' layer normalisations
+
+
+class Patches(nn.Module):
+    """An image cut into squares, each mapped to a token: a convolution whose stride is its kernel.
+
+    A `patch_size` of None is 16, and 4 for small images (64 pixels and less). `grid` is how many patches
+    there are, rows and columns.
+    Shapes: (batch, in_channels, *input_size) -> (batch, rows · columns, width). Raises UsageError where
+    patches do not fill the image, and for images of another size.
+    """
+
+    def __init__(self, in_channels: int, width: int, input_size: Size | None, patch_size: int | None):
+        super().__init__()
+        side = patch_size or (4 if is_small(input_size) else 16)
+        self.size = input_size or PAPER_SIZE
+        self.grid = (self.size[0] // side, self.size[1] // side)
+        if any(pixels % side for pixels in self.size):
+            raise UsageError(
+                f"patches of {side}×{side} do not fill images of {self.size[0]}×{self.size[1]}: say "
+                "a patch_size that divides both sides, or another input_size"
+            )
+        self.conv = nn.Conv2d(in_channels, width, side, side)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2:] != self.size:
+            raise UsageError(
+                f"images of {x.shape[2]}×{x.shape[3]} for a network that was built for "
+                f"{self.size[0]}×{self.size[1]}: say input_size={tuple(x.shape[2:])}"
+            )
+        return self.conv(x).flatten(2).mT
+
+
+class SelfAttention(nn.Module):
+    r"""Attention of several heads among all tokens: $\mathrm{softmax}(QK^T / \sqrt{d_h}) V$.
+
+    One affine map gives queries, keys and values, in this order; another joins the heads.
+    Shapes: (batch, n, width) -> the same. Raises UsageError where heads do not divide the width.
+    """
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        if width % heads:
+            raise UsageError(f"width={width} must be a multiple of heads={heads}")
+        self.heads = heads
+        self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+    def attend(self, x: Tensor, bias: Tensor | None = None) -> Tensor:  # (…, n, d) -> (…, n, d)
+        """Attention with a bias on its scores, if any."""
+        parts = self.inward(x).unflatten(-1, (3, self.heads, -1))  # (…, n, 3, h, d/h)
+        q, k, v = parts.movedim(-3, 0).transpose(-3, -2)  # each (…, h, n, d/h)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        return self.outward(mixed.transpose(-3, -2).flatten(-2))
+
+    def forward(self, x: Tensor) -> Tensor:  # (b, n, d) -> (b, n, d)
+        return self.attend(x)
+
+
+class PreNormBlock(nn.Module):
+    """Two parts, each given the normalised sum so far and added to it: x ← x + part(norm(x)).
+
+    `mixing` brings tokens together, `feed` treats each by itself. `drop_path` is the rate at which training
+    leaves a part out, `dropout` the share of what it gives that is dropped.
+    Shapes: (batch, …, width) -> the same.
+    """
+
+    def __init__(
+        self,
+        mixing: nn.Module,
+        feed: nn.Module,
+        width: int,
+        drop_path: float = 0.0,
+        dropout: float = 0.0,
+        eps: float = EPS,
+    ):
+        super().__init__()
+        self.norm1, self.mixing = nn.LayerNorm(width, eps), mixing
+        self.norm2, self.feed = nn.LayerNorm(width, eps), feed
+        drops = [nn.Dropout(dropout)] if dropout else []
+        self.drop = nn.Sequential(*drops, *([StochasticDepth(drop_path)] if drop_path else []))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.drop(self.mixing(self.norm1(x)))
+        return x + self.drop(self.feed(self.norm2(x)))
+
+
+class FirstToken(nn.Module):
+    """The first token of each image, or the first few: (b, n, d) -> (b, d), or (b, count, d)."""
+
+    def __init__(self, count: int = 1):
+        super().__init__()
+        self.count = count
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, 0] if self.count == 1 else x[:, : self.count]
+
+
+class MeanToken(nn.Module):
+    """The mean of all tokens: (b, n, d) -> (b, d)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1)
+
+
+class AbstractTokenNetwork(nn.Module):
+    """A network of tokens: a stem that makes them, blocks, a neck to one vector of features, and a head.
+
+    The parts have the names of other networks of images, but between blocks stand tokens, (b, n, d), and no
+    maps. With `num_classes=0` there is no head, and the features come out. `key_maps` say how other
+    libraries call the weights.
+    """
+
+    key_maps: ClassVar[Mapping[str, KeyMap]] = {}
+
+    def __init__(
+        self, stem: nn.Module, blocks: Iterable[nn.Module], neck: nn.Module, features: int, num_classes: int
+    ):
+        super().__init__()
+        self.stem, self.stages, self.neck = stem, nn.Sequential(*blocks), neck
+        self.features = features
+        start(self)
+        self.reset_head(num_classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, features)
+        return self.neck(self.stages(self.stem(x)))
+
+    def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, k)
+        return self.head(self.forward_features(x))
+
+    def make_head(self, num_classes: int) -> nn.Module:
+        """What makes logits of the features."""
+        return nn.Linear(self.features, num_classes)
+
+    def reset_head(self, num_classes: int) -> Self:
+        """A fresh head for so many classes; none for 0. It lies where the weights lie."""
+        like = next(self.parameters())
+        self.head = self.make_head(num_classes) if num_classes else nn.Identity()
+        start(self.head)
+        self.head.to(like.device, like.dtype).train(self.training)
+        return self
+
+
+def start(network: nn.Module) -> None:
+    """Affine maps start as cut normal numbers of deviation 0.02, patches by their fan in, biases at zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            std = 0.02 if isinstance(module, nn.Linear) else module.weight[0].numel() ** -0.5
+            nn.init.trunc_normal_(module.weight, std=std, a=-2 * std, b=2 * std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
