@@ -168,6 +168,7 @@ RESIDUAL = (
         "missing term: no shortcut",
         "self.activation(self.body(x) + self.shortcut(x))",
         "self.activation(self.body(x))",
+        page="networks/convolutional/resnet.py",
     ),
     Mutation("resnet20_cifar", "axis: new channels before the old", "0, self.new))", "self.new, 0))"),
     Mutation(

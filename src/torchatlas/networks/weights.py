@@ -37,10 +37,9 @@ def load_weights(
     converted = convert(network, state, names or library)
     wanted = network.state_dict()
     if not head:
-        own = [name for name in wanted if name.split(".")[0] == "head"]
-        converted = {k: v for k, v in converted.items() if k.split(".")[0] != "head"} | {
-            k: wanted[k] for k in own
-        }
+        own = {name for name in wanted if "head" in name.split(".")}  # auxiliary heads' too
+        kept = {name: tensor for name, tensor in converted.items() if "head" not in name.split(".")}
+        converted = kept | {name: wanted[name] for name in own}
     if said := unlike(converted, wanted):
         raise UsageError(
             f"the weights are not those of this {type(network).__name__}: {said}. Build it with the options "

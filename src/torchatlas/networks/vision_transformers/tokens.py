@@ -58,11 +58,15 @@ class SelfAttention(nn.Module):
         self.heads = heads
         self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
-    def attend(self, x: Tensor, bias: Tensor | None = None) -> Tensor:  # (…, n, d) -> (…, n, d)
-        """Attention with a bias on its scores, if any."""
-        parts = self.inward(x).unflatten(-1, (3, self.heads, -1))  # (…, n, 3, h, d/h)
-        q, k, v = parts.movedim(-3, 0).transpose(-3, -2)  # each (…, h, n, d/h)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    def attend(self, x: Tensor, bias: Tensor | None = None) -> Tensor:  # (b, …, n, d) -> (b, …, n, d)
+        """Attention with a bias on its scores, if any: ([…,] heads, n, n)."""
+        parts = self.inward(x).unflatten(-1, (3, self.heads, -1))  # (b, …, n, 3, h, d/h)
+        each = parts.movedim(-3, 0).transpose(-3, -2)  # (3, b, …, h, n, d/h)
+        groups, n = each.shape[2:-2], each.shape[-2]
+        if bias is not None:
+            bias = bias.expand(*groups, n, n).flatten(0, -3)
+        q, k, v = each.flatten(2, -3)  # (b, … · h, n, d/h): ONNX's attention knows four dimensions
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias).unflatten(1, groups)
         return self.outward(mixed.transpose(-3, -2).flatten(-2))
 
     def forward(self, x: Tensor) -> Tensor:  # (b, n, d) -> (b, n, d)
