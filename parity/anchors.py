@@ -21,9 +21,13 @@ def anchor(peer: Peer) -> dict[str, Any]:
     from networks.filling import answers, filled
 
     network = made(peer).double()
-    shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-    network.load_state_dict(filled(shapes))
-    return {
+    state = network.state_dict()
+    drawn = {
+        name: tensor for name, tensor in state.items() if tensor.is_floating_point()
+    }  # tables of places stay
+    shapes = {name: list(tensor.shape) for name, tensor in drawn.items()}
+    network.load_state_dict(state | filled(shapes))
+    found: dict[str, Any] = {
         "ours": peer.ours,
         "options": dict(peer.options),
         "library": peer.library,
@@ -33,6 +37,7 @@ def anchor(peer: Peer) -> dict[str, Any]:
         "answers": {mode: logits.tolist() for mode, logits in answers(network, peer.size).items()},
         "shapes": shapes,
     }
+    return json.loads(json.dumps(found))  # as it is read
 
 
 def path(peer: Peer) -> Path:

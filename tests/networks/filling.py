@@ -7,7 +7,7 @@ from zlib import crc32
 import torch
 from torch import Tensor, nn
 
-DROPPING = ("p", "drop_prob")  # what layers call the rate at which they leave out
+DROPPING = ("p", "drop_prob", "drop_rate")  # what layers call the rate at which they leave out
 
 
 def filled(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:

@@ -50,15 +50,7 @@ KEYS_OF_TIMM: KeyMap = (
     paper="arXiv:2104.00298",
     aliases=("efficientnet_v2", "efficientnet_v2_s"),
     topics=("classification", "vision"),
-    recipe={
-        "optimizer": "sgd",
-        "optimizer.momentum": 0.9,
-        "optimizer.weight_decay": 1e-5,
-        "lr": 0.1,
-        "schedule": "lr_cosine",
-        "batch_size": 128,
-        "epochs": 30,
-    },
+    recipe={"optimizer": "adam", "lr": 0.001, "schedule": "lr_cosine", "batch_size": 128, "epochs": 30},
     tiny={
         "num_classes": 3,
         "in_channels": 1,
