@@ -18,6 +18,7 @@ from bench.pairs import Ratio, pairs
 from torchatlas import create
 from torchatlas.engine.numerics import Numerics
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "parity"))  # how torchvision is imported at all
 # Ours, the library, its name, the pixels of a side, and the images at once.
 NETWORKS = (
     ("resnet18", "torchvision", "resnet18", 224, 4),
@@ -37,7 +38,6 @@ NETWORKS = (
 
 def peer(library: str, name: str) -> nn.Module:
     """A network of another library, as it comes, without weights from anywhere."""
-    sys.path.append(str(Path(__file__).resolve().parents[1] / "parity"))
     import torchvision_operators  # noqa: F401  before torchvision
 
     if library == "torchvision":

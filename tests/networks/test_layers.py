@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from torchatlas.networks.layers import conv_norm, divisible, mean_pool, start_convolutions
+from torchatlas.networks.layers import conv_norm, divisible, mean_pool, pooled_stem, start_kaiming
 
 
 def test_a_convolution_is_normalised_and_activated():
@@ -31,7 +31,24 @@ def test_widths_are_multiples(width, divisor, found):
 def test_weights_start_by_the_fan_out_of_a_group():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(64, 640, 5, groups=64), nn.Conv2d(640, 64, 1), nn.BatchNorm2d(64))
-    start_convolutions(net)
+    start_kaiming(net)
     assert net[0].weight.std().item() == pytest.approx((2 / (25 * 10)) ** 0.5, rel=0.05)
     assert net[1].weight.std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.05)
     assert not net[0].bias.any() and net[2].weight.eq(1).all()
+
+
+def test_the_rule_by_the_fan_in_and_of_dense_layers():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(8, 64, 5, groups=2), nn.Flatten(), nn.Linear(400, 300))
+    kept = net[2].weight.clone()
+    start_kaiming(net, fan="in")
+    assert net[0].weight.std().item() == pytest.approx((2 / (25 * 4)) ** 0.5, rel=0.05)
+    assert torch.equal(net[2].weight, kept)
+    start_kaiming(net, fan="in", dense=True)
+    assert net[2].weight.std().item() == pytest.approx((2 / 400) ** 0.5, rel=0.05)
+
+
+def test_a_stem_halves_twice_and_not_at_all_for_small_images():
+    x = torch.zeros(2, 3, 20, 14)
+    assert pooled_stem(3, 8, 7, False)(x).shape == (2, 8, 5, 4)
+    assert pooled_stem(3, 8, 7, True)(x).shape == (2, 8, 20, 14)

@@ -44,11 +44,26 @@ def divisible(width: float, divisor: int = 8) -> int:
     return near + divisor if near < 0.9 * width else near
 
 
-def start_convolutions(network: nn.Module) -> None:
-    """Kaiming's rule by the fan out of a convolution's group, so that depthwise ones keep the scale too."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            fan = math.prod(module.kernel_size) * module.out_channels // module.groups
-            nn.init.normal_(module.weight, std=math.sqrt(2 / fan))
+def pooled_stem(
+    in_channels: int, channels: int, kernel: int, small: bool, activation: Choice = "relu"
+) -> nn.Sequential:
+    """A convolution and max pooling, each of which halves the map; for small images 3×3 and no halving."""
+    if small:
+        return conv_norm(in_channels, channels, 3, activation=activation)
+    stem = conv_norm(in_channels, channels, kernel, 2, activation=activation)
+    return stem.append(nn.MaxPool2d(3, 2, 1))
+
+
+def start_kaiming(*parts: nn.Module, fan: str = "out", dense: bool = False) -> None:
+    """Kaiming's rule for convolutions by the fan "in" or "out" of a group, for `dense` layers too if wanted.
+
+    Biases start at zero.
+    """
+    kinds = (nn.Conv2d, nn.Linear) if dense else (nn.Conv2d,)
+    for module in (module for part in parts for module in part.modules()):
+        if isinstance(module, kinds):
+            outputs, inputs, *kernel = module.weight.shape
+            across = inputs if fan == "in" else outputs // getattr(module, "groups", 1)
+            nn.init.normal_(module.weight, std=math.sqrt(2 / (across * math.prod(kernel))))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -11,6 +11,7 @@ from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ..image import AbstractImageNetwork, KeyMap, Size
+from ..layers import start_kaiming
 
 
 def convolution(
@@ -28,15 +29,15 @@ def convolution(
 
 
 class ResponseNorm(nn.Module):
-    r"""The paper's response normalisation, $x_i / (2 + \alpha \sum_j x_j^2)^{3/4}$: 5 channels around i."""
+    r"""The paper's response normalisation, $x_i / (k + \alpha \sum_j x_j^2)^{3/4}$: 5 channels around i."""
 
-    def __init__(self, alpha: float = 1e-4):
+    def __init__(self, alpha: float = 1e-4, k: float = 2.0):
         super().__init__()
-        self.alpha = alpha
+        self.alpha, self.k = alpha, k
 
     def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c, h, w)
         # PyTorch divides its alpha by the 5 channels; pixels in one row, as it takes bfloat16 then alone
-        normed = F.local_response_norm(x.flatten(2), 5, alpha=5 * self.alpha, beta=0.75, k=2.0)
+        normed = F.local_response_norm(x.flatten(2), 5, alpha=5 * self.alpha, k=self.k)
         return normed.reshape(x.shape)
 
 
@@ -85,14 +86,6 @@ def last_map(name: str, size: Size, usual: Size, *parts: nn.Module) -> Size:
             f"leave input_size out and they are enlarged to {usual[0]}x{usual[1]}"
         )
     return rows, columns
-
-
-def start(*parts: nn.Module) -> None:
-    """Kaiming's rule for convolutions and dense layers; biases start at zero."""
-    for module in (module for part in parts for module in part.modules()):
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
 # torchvision's dense layers have dropout before them, pytorchcv's after.
@@ -205,4 +198,4 @@ class AlexNet(AbstractImageNetwork):
         dense = hidden_layers(e * rows * columns, hidden, activation, dropout, dropout_first)
         neck = nn.Sequential(pool, mean, nn.Flatten(), *dense)
         super().__init__(stem, stages, neck, [e * rows * columns, *hidden][-1], num_classes)
-        start(self.stem, self.stages, self.neck)
+        start_kaiming(self.stem, self.stages, self.neck, fan="in", dense=True)

@@ -10,8 +10,8 @@ from ...engine.errors import UsageError
 from ...nn.attention.placing import Choice as Attention
 from ...nn.choosing import Choice
 from ..image import AbstractImageNetwork, Size
-from ..layers import conv_norm, mean_pool
-from .resnet import BasicBlock, Shortcut, projection_shortcut, residual_stages, start
+from ..layers import conv_norm, mean_pool, start_kaiming
+from .resnet import BasicBlock, Shortcut, projection_shortcut, residual_stages
 
 
 class PadShortcut(nn.Module):
@@ -100,4 +100,4 @@ class CifarResNet(AbstractImageNetwork):
         table = [(depth // 6, channels) for channels in (16, 32, 64)]
         stem = conv_norm(in_channels, 16, 3, activation=activation)
         super().__init__(stem, residual_stages(block, 16, table, drop_path), mean_pool(), 64, num_classes)
-        start(self)
+        start_kaiming(self, fan="in")

@@ -11,8 +11,7 @@ from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, mean_pool
-from .resnet import start
+from ..layers import mean_pool, pooled_stem, start_kaiming
 
 BOTTLENECK = 4  # channels of a layer's 1×1 convolution, in growths
 
@@ -113,7 +112,7 @@ class AbstractDenseNet(AbstractImageNetwork):
         last = made[-1][1]
         neck = nn.Sequential(nn.BatchNorm2d(last), chosen(activation, last), *mean_pool())
         super().__init__(stem, [stage for stage, _ in made], neck, last, num_classes)
-        start(self)
+        start_kaiming(self, fan="in")
 
 
 # torchvision's and timm's names; torchvision's files have a point before a layer's numbers, as in "norm.1"
@@ -224,11 +223,7 @@ class DenseNet(AbstractDenseNet):
         activation: Choice = "relu",
         dropout: float = 0.0,
     ):
-        if is_small(input_size):
-            stem = conv_norm(in_channels, width, 3, activation=activation)
-        else:
-            stem = conv_norm(in_channels, width, 7, 2, activation=activation)
-            stem.append(nn.MaxPool2d(3, 2, 1))
+        stem = pooled_stem(in_channels, width, 7, is_small(input_size), activation)
         words = (growth, compression, True, activation, dropout, input_size)
         super().__init__(num_classes, stem, width, layers, *words)
 

@@ -10,6 +10,7 @@ from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ..image import KeyMap, Size, is_small
+from .alexnet import ResponseNorm
 from .inception_blocks import AbstractInception, AuxiliaryHead, Conv, Keep, Layer, Split, Units, block, chain
 
 Row = tuple[int, int, int, int, int, int]  # 1×1; 1×1 before 3×3, 3×3; 1×1 before 5×5, 5×5; 1×1 after pooling
@@ -27,16 +28,8 @@ TABLE: tuple[tuple[Row, ...], ...] = (
 )
 HALVED = Keep(partial(nn.MaxPool2d, 3, 2, ceil_mode=True))
 AROUND = Keep(partial(nn.MaxPool2d, 3, 1, 1))
+RESPONSE_NORM = partial(ResponseNorm, 2e-5, 1.0)  # the paper tells no constants: these are Caffe's
 LEAST = 8  # pixels of a side
-
-
-class ResponseNorm(nn.Module):
-    """Response normalisation over 5 channels; the paper tells no constants, so these are Caffe's."""
-
-    def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> the same
-        return F.local_response_norm(x.flatten(2), 5).reshape(
-            x.shape
-        )  # bfloat16 fits pixels in one row alone
 
 
 def module(row: Row, kernel: int = 5) -> Split:
@@ -47,7 +40,7 @@ def module(row: Row, kernel: int = 5) -> Split:
 
 def stem(batch_norm: bool, small: bool) -> list[Layer]:
     """Convolutions 7×7, 1×1 and 3×3; without batch normalisation the paper's response normalisation."""
-    norm = [] if batch_norm else [Keep(ResponseNorm)]
+    norm = [] if batch_norm else [Keep(RESPONSE_NORM)]
     first = [Conv(64, 3)] if small else [Conv(64, 7, 2), HALVED]
     return [*first, *norm, Conv(64), Conv(192, 3), *norm]
 

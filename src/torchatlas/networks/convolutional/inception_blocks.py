@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ..image import AbstractImageNetwork, Size
-from ..layers import mean_pool
+from ..layers import mean_pool, start_kaiming
 
 LEAST = 75  # pixels of a side that the networks without borders leave one pixel of
 
@@ -153,7 +153,8 @@ class AbstractInception(AbstractImageNetwork):
         self.auxiliary = nn.ModuleList(heads.values())
         self.tapped = tuple(heads)
         self.auxiliary_weight = auxiliary_weight if heads else 0.0
-        start(self)
+        start_kaiming(self, fan="in")
+        start_kaiming(*(head.body for head in heads.values()), fan="in", dense=True)
 
     def forward_all(self, x: Tensor) -> tuple[Tensor, ...]:  # (b, c, h, w) -> (b, k) of each head
         """The logits, and after them those of the auxiliary heads, from the first on."""
@@ -168,16 +169,6 @@ class AbstractInception(AbstractImageNetwork):
             if isinstance(part, AuxiliaryHead):
                 part.reset(num_classes)
         return super().reset_head(num_classes)
-
-
-def start(network: nn.Module) -> None:
-    """Kaiming's rule for all convolutions and hidden dense layers; biases start at zero."""
-    hidden = [layer for part in network.modules() if isinstance(part, AuxiliaryHead) for layer in part.body]
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d) or (isinstance(module, nn.Linear) and module in hidden):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
 
 
 def large_enough(name: str, input_size: Size, least: int = LEAST, why: str = "") -> None:

@@ -9,7 +9,8 @@ from torch import nn
 
 from ...cards.card import method
 from ..image import AbstractImageNetwork, KeyMap, Size
-from .alexnet import last_map, start
+from ..layers import start_kaiming
+from .alexnet import last_map
 
 Widths = Sequence[int]
 
@@ -32,7 +33,7 @@ def class_maps(shape: Sequence[int], perceptron: nn.Sequential) -> nn.Sequential
     Weights start by Kaiming's rule, but for the last layer: it ends in a ReLU as the others do, and a class
     whose map starts at zero would never learn, so all start near one.
     """
-    start(perceptron)
+    start_kaiming(perceptron, fan="in", dense=True)
     last = [layer for layer in perceptron if isinstance(layer, nn.Conv2d)][-1]
     nn.init.ones_(last.bias)  # type: ignore[arg-type]
     with torch.no_grad():
@@ -95,7 +96,7 @@ class NiN(AbstractImageNetwork):
         ]
         stem = mlpconv(in_channels, first, 5, 1, 2)
         super().__init__(stem, stages, nn.Flatten(), third[-1] * rows * columns, num_classes)
-        start(self.stem, self.stages)
+        start_kaiming(self.stem, self.stages, fan="in", dense=True)
 
     def make_head(self, num_classes: int) -> nn.Module:
         # 1×1 kernels ask not where a pixel lies, so that the map may have any shape
@@ -140,7 +141,7 @@ class LargeNiN(AbstractImageNetwork):
         self.last = (c, rows, columns)
         neck = nn.Sequential(pool, nn.Dropout(dropout), nn.Flatten())
         super().__init__(stem, stages, neck, prod(self.last), num_classes)
-        start(self.stem, self.stages)
+        start_kaiming(self.stem, self.stages, fan="in", dense=True)
 
     def make_head(self, num_classes: int) -> nn.Module:
         return class_maps(self.last, mlpconv(self.last[0], (num_classes,) * 3, 3, 1, 1))

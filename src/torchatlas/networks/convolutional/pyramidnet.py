@@ -13,7 +13,7 @@ from ...nn.attention.placing import Choice as Attention, attention as attended
 from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import StochasticDepth, drop_rates
 from ..image import AbstractImageNetwork, KeyMap, Size
-from ..layers import conv_norm, mean_pool, start_convolutions
+from ..layers import conv_norm, mean_pool, start_kaiming
 from .densenet import norm_conv
 
 EXPANSION = 4  # channels out of a bottleneck, in those of its 3×3 convolution
@@ -186,4 +186,4 @@ class CifarPyramidNet(AbstractImageNetwork):
         neck = nn.Sequential(nn.BatchNorm2d(last), chosen(activation, last), *mean_pool())
         stem = conv_norm(in_channels, 16, 3, activation=None)
         super().__init__(stem, pyramid_stages(16, widths, drop_path, block), neck, last, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)

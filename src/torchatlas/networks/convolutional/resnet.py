@@ -12,7 +12,7 @@ from ...nn.attention.placing import Choice as Attention, attention as attended
 from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import StochasticDepth, drop_rates
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, mean_pool
+from ..layers import conv_norm, mean_pool, pooled_stem, start_kaiming
 
 Shortcut = Callable[[int, int, int], nn.Module]  # (channels in, channels out, stride)
 
@@ -129,13 +129,6 @@ KEYS: KeyMap = (
     (r"\.downsample\.", ".shortcut."),
     (r"^fc\.", "head."),
 )
-
-
-def start(network: nn.Module) -> None:
-    """Kaiming's rule for all convolutions."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
 
 @method(
@@ -272,12 +265,8 @@ class ResNet(AbstractImageNetwork):
         kind = BasicBlock if block == "basic" else partial(Bottleneck, **words)
         expansion = 1 if block == "basic" else 4
         table = [(blocks, expansion * width * 2**k) for k, blocks in enumerate(layers)]
-        if is_small(input_size):
-            stem = conv_norm(in_channels, width, 3, activation=activation)
-        else:
-            stem = conv_norm(in_channels, width, 7, 2, activation=activation)
-            stem.append(nn.MaxPool2d(3, 2, 1))
+        stem = pooled_stem(in_channels, width, 7, is_small(input_size), activation)
         make = partial(kind, activation=activation, attention=attention)
         stages = residual_stages(make, width, table, drop_path)
         super().__init__(stem, stages, mean_pool(), table[-1][1], num_classes)
-        start(self)
+        start_kaiming(self, fan="in")

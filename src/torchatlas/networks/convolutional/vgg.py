@@ -8,7 +8,8 @@ from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from .alexnet import hidden_layers, start
+from ..layers import start_kaiming
+from .alexnet import hidden_layers
 
 DENSE: KeyMap = (
     (r"^(classifier\.0|output\.fc1\.fc)\.", "neck.3.0."),
@@ -140,4 +141,4 @@ class VGG(AbstractImageNetwork):
         neck = nn.Sequential(*stage, mean, nn.Flatten(), *dense)
         super().__init__(nn.Identity(), stages, neck, [width * rows * columns, *hidden][-1], num_classes)
         self.key_maps = keys(layers, batch_norm)  # type: ignore[misc]
-        start(self.stages, self.neck)
+        start_kaiming(self.stages, self.neck, fan="in", dense=True)

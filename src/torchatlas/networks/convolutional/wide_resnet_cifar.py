@@ -12,7 +12,7 @@ from ...nn.attention.placing import Choice as Attention, attention as attended
 from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import StochasticDepth
 from ..image import AbstractImageNetwork, KeyMap, Size
-from ..layers import mean_pool, start_convolutions
+from ..layers import mean_pool, start_kaiming
 from .densenet import norm_conv
 from .resnet import residual_stages
 
@@ -148,4 +148,4 @@ class CifarWideResNet(AbstractImageNetwork):
         stem, last = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False), 64 * widen
         neck = nn.Sequential(nn.BatchNorm2d(last), chosen(activation, last), *mean_pool())
         super().__init__(stem, residual_stages(block, 16, table, drop_path), neck, last, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)

@@ -10,7 +10,7 @@ from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import StochasticDepth, drop_rates
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, mean_pool, start_convolutions
+from ..layers import conv_norm, mean_pool, start_kaiming
 
 
 def separable(in_channels: int, channels: int) -> nn.Sequential:
@@ -156,4 +156,4 @@ class Xception(AbstractImageNetwork):
             width = channels
         neck = nn.Sequential(*ends, *mean_pool(), nn.Dropout(dropout))
         super().__init__(begin, stages, neck, width, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)

@@ -9,7 +9,8 @@ from ...cards.card import method
 from ...nn.choosing import Choice
 from ...nn.pooling.pyramid import SpatialPyramidPool2d
 from ..image import AbstractImageNetwork, KeyMap, Size
-from .alexnet import KEYS_PYTORCHCV, ResponseNorm, convolution, hidden_layers, last_map, start
+from ..layers import start_kaiming
+from .alexnet import KEYS_PYTORCHCV, ResponseNorm, convolution, hidden_layers, last_map
 
 
 @method(
@@ -80,7 +81,7 @@ class ZFNet(AbstractImageNetwork):
         dense = hidden_layers(features, hidden, activation, dropout)
         neck = nn.Sequential(pool, nn.Identity(), nn.Flatten(), *dense)
         super().__init__(stem, stages, neck, [features, *hidden][-1], num_classes)
-        start(self.stem, self.stages, self.neck)
+        start_kaiming(self.stem, self.stages, self.neck, fan="in", dense=True)
 
 
 def _reduction(normalized_first: bool) -> nn.Sequential:

@@ -10,9 +10,9 @@ from ...engine.errors import UsageError
 from ...nn.attention.placing import Choice as Attention
 from ...nn.choosing import Choice, chosen
 from ...nn.convolutions.adder import AdderConv2d
-from ..convolutional.resnet import AbstractResidualBlock, residual_stages, start
+from ..convolutional.resnet import AbstractResidualBlock, residual_stages
 from ..image import AbstractImageNetwork, Size
-from ..layers import conv_norm, mean_pool
+from ..layers import conv_norm, mean_pool, start_kaiming
 
 DISTANCE = (math.sqrt(0.5) + 1) / math.sqrt(math.pi)  # the mean of |max(0, x) - w| for normal numbers x and w
 
@@ -120,7 +120,7 @@ class AdderNet(AbstractImageNetwork):
         stem = conv_norm(in_channels, width, 3, activation=activation)
         stages = residual_stages(block, width, table, drop_path)
         super().__init__(stem, stages, mean_pool(), 4 * width, num_classes)
-        start(self)
+        start_kaiming(self, fan="in")
 
     def make_head(self, num_classes: int) -> nn.Module:
         """Dense without bias, and normalised."""

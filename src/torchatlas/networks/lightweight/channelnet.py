@@ -9,7 +9,8 @@ from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ..image import AbstractImageNetwork, Size, is_small
-from ..layers import conv_norm, mean_pool, start_convolutions
+from ..layers import conv_norm, mean_pool, start_kaiming
+from .mobilenet import separable
 
 LAST = ("pointwise", "channelwise")
 CLASSIFIERS = ("dense", "convolution")
@@ -62,16 +63,6 @@ class ChannelwiseClassifier(nn.Module):
         return y.flatten(1)
 
 
-def separable(
-    in_channels: int, channels: int, stride: int = 1, groups: int = 1, activation: Choice = "relu6"
-) -> nn.Sequential:
-    """A depthwise 3×3 layer, then a 1×1 one in groups, each normalised."""
-    return nn.Sequential(
-        *conv_norm(in_channels, in_channels, 3, stride, in_channels, activation=activation),
-        *conv_norm(in_channels, channels, 1, groups=groups, activation=activation),
-    )
-
-
 def channelwise_separable(channels: int, length: int, activation: Choice) -> nn.Sequential:
     """A depthwise 3×3 layer, then a filter along the channels, each normalised."""
     depthwise = conv_norm(channels, channels, 3, 1, channels, activation=activation)
@@ -85,7 +76,7 @@ class GroupModule(nn.Module):
     def __init__(self, channels: int, groups: int, mixes: bool, activation: Choice):
         super().__init__()
         first = [ChannelwiseConv2d(4 * groups, groups)] if mixes else []
-        layers = (separable(channels, channels, 1, groups, activation) for _ in range(2))
+        layers = (separable(channels, channels, activation=activation, groups=groups) for _ in range(2))
         self.body = nn.Sequential(*first, *layers)
 
     def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> the same
@@ -185,7 +176,7 @@ class ChannelNet(AbstractImageNetwork):
         if classifier == "convolution":
             neck, features = nn.Sequential(nn.Flatten()), top * self.positions
         super().__init__(stem, stages, neck, features, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)
 
     def make_head(self, num_classes: int) -> nn.Module:
         """Dense, or a filter along the channels."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ...cards.card import method
 from ...nn.choosing import Choice
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, divisible, start_convolutions
+from ..layers import conv_norm, divisible, start_kaiming
 from .inverted_residual import KEYS_BLOCK, KEYS_TIMM, InvertedResidual, inverted_stages, repeated, wide_neck
 
 STAGES = (  # of the paper's table 1: expansion, channels, blocks, stride, kernel
@@ -173,4 +173,4 @@ class EfficientNet(AbstractImageNetwork):
         features = divisible(features * width)
         neck = wide_neck(before, features, activation, eps, dropout)
         super().__init__(stem, stages, neck, features, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...cards.card import method
 from ...nn.choosing import Choice
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, divisible, start_convolutions
+from ..layers import conv_norm, divisible, start_kaiming
 from .inverted_residual import KEYS_BLOCK, KEYS_TIMM, InvertedResidual, inverted_stages, repeated, wide_neck
 
 Stage = tuple[bool, int, int, int, int]
@@ -140,4 +140,4 @@ class EfficientNetV2(AbstractImageNetwork):
         stages = inverted_stages(block, first, rows, small, drop_path)
         neck = wide_neck(before, features, activation, eps, dropout)
         super().__init__(stem, stages, neck, features, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)

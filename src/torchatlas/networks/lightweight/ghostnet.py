@@ -13,7 +13,7 @@ from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import drop_rates
 from ..convolutional.resnet import AbstractResidualBlock
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, divisible, start_convolutions
+from ..layers import conv_norm, divisible, start_kaiming
 from .inverted_residual import SqueezeExcite
 
 Row = tuple[int, int, int, bool]  # kernel, channels within, channels out, squeeze and excitation
@@ -206,4 +206,4 @@ class GhostNet(AbstractImageNetwork):
             nn.Dropout(dropout),
         )
         super().__init__(stem, stages, neck, features, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)

@@ -10,9 +10,9 @@ from ...engine.errors import UsageError
 from ...nn.attention.placing import Choice as Attention
 from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import drop_rates
-from ..convolutional.resnet import AbstractResidualBlock, residual_stages, start
+from ..convolutional.resnet import AbstractResidualBlock, residual_stages
 from ..image import AbstractImageNetwork, Size, is_small
-from ..layers import conv_norm, mean_pool
+from ..layers import conv_norm, mean_pool, pooled_stem, start_kaiming
 
 
 def grouped(in_channels: int, channels: int, kernel: int, stride: int, groups: int) -> nn.Conv2d:
@@ -188,15 +188,11 @@ class IGCV1(AbstractImageNetwork):
         attention: Attention = None,
         drop_path: float = 0.0,
     ):
-        if is_small(input_size):
-            stem = conv_norm(in_channels, width, 3, activation=activation)
-        else:
-            stem = conv_norm(in_channels, width, 7, 2, activation=activation)
-            stem.append(nn.MaxPool2d(3, 2, 1))
+        stem = pooled_stem(in_channels, width, 7, is_small(input_size), activation)
         block = partial(ResidualBlock, activation=activation, attention=attention)
         stages = interleaved_stages(block, width, table, drop_path)
         super().__init__(stem, stages, mean_pool(), table[-1][1], num_classes)
-        start(self)
+        start_kaiming(self, fan="in")
 
 
 def sparse_block(
@@ -267,4 +263,4 @@ class IGCV2(AbstractImageNetwork):
         stem = conv_norm(in_channels, width, 3, activation=activation)
         stages = residual_stages(block, width, table, drop_path)
         super().__init__(stem, stages, mean_pool(), 4 * width, num_classes)
-        start(self)
+        start_kaiming(self, fan="in")

@@ -8,7 +8,7 @@ from torch import nn
 from ...cards.card import method
 from ...nn.choosing import Choice
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, divisible, mean_pool, start_convolutions
+from ..layers import conv_norm, divisible, mean_pool, start_kaiming
 
 STAGES = ((64, 1), (128, 2), (256, 2), (512, 6), (1024, 2))  # channels, blocks; each but the first halves
 
@@ -26,12 +26,17 @@ KEYS: KeyMap = (
 
 
 def separable(
-    in_channels: int, channels: int, stride: int, activation: Choice = "relu", eps: float = 1e-5
+    in_channels: int,
+    channels: int,
+    stride: int = 1,
+    activation: Choice = "relu",
+    eps: float = 1e-5,
+    groups: int = 1,
 ) -> nn.Sequential:
-    """A depthwise 3×3 convolution and a 1×1 one, each normalised and activated."""
+    """A depthwise 3×3 convolution and a 1×1 one (in groups), each normalised and activated."""
     return nn.Sequential(
         *conv_norm(in_channels, in_channels, 3, stride, in_channels, activation=activation, eps=eps),
-        *conv_norm(in_channels, channels, activation=activation, eps=eps),
+        *conv_norm(in_channels, channels, groups=groups, activation=activation, eps=eps),
     )
 
 
@@ -112,4 +117,4 @@ class MobileNet(AbstractImageNetwork):
             stages.append(stage)
         neck = nn.Sequential(*mean_pool(), nn.Dropout(dropout))
         super().__init__(stem, stages, neck, before, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...cards.card import method
 from ...nn.choosing import Choice
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, divisible, start_convolutions
+from ..layers import conv_norm, divisible, start_kaiming
 from .inverted_residual import KEYS_TIMM, InvertedResidual, inverted_stages, numbered, repeated, wide_neck
 
 STAGES = (  # of the paper's table 2: expansion, channels, blocks, stride
@@ -103,4 +103,4 @@ class MobileNetV2(AbstractImageNetwork):
         features = divisible(features * max(1.0, width))
         neck = wide_neck(before, features, activation, eps, dropout)
         super().__init__(stem, stages, neck, features, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)

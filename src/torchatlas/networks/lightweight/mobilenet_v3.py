@@ -10,7 +10,7 @@ from ...cards.card import method
 from ...nn.attention.gate import one_of
 from ...nn.choosing import Choice, chosen
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, divisible, mean_pool, start_convolutions
+from ..layers import conv_norm, divisible, mean_pool, start_kaiming
 from .inverted_residual import KEYS_BLOCK, KEYS_TIMM, InvertedResidual, Row, inverted_stages, numbered
 
 Line = tuple[int, int, int, bool, bool, int]  # kernel, channels within and out, gate, hard swish, stride
@@ -160,4 +160,4 @@ class MobileNetV3(AbstractImageNetwork):
         )
         super().__init__(stem, stages, neck, features, num_classes)
         self.key_maps = keys([len(stage) for stage in rows])  # type: ignore[misc]
-        start_convolutions(self)
+        start_kaiming(self)

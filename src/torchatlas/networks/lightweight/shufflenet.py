@@ -13,7 +13,7 @@ from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import drop_rates
 from ..convolutional.resnet import AbstractResidualBlock
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, mean_pool, start_convolutions
+from ..layers import conv_norm, mean_pool, pooled_stem, start_kaiming
 
 WIDTHS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}  # groups: channels of the first stage, all of like cost
 
@@ -161,13 +161,10 @@ class ShuffleNet(AbstractImageNetwork):
                 f"width={width} must be a multiple of 4 · groups = {4 * groups}, and so much wider than "
                 f"stem_width={stem_width} that {groups} groups share the difference"
             )
-        small = is_small(input_size)
-        stem = conv_norm(in_channels, stem_width, 3, 1 if small else 2, activation=activation)
-        if not small:
-            stem.append(nn.MaxPool2d(3, 2, 1))
+        stem = pooled_stem(in_channels, stem_width, 3, is_small(input_size), activation)
         stages = _stages(stem_width, width, layers, groups, activation, attention, drop_path)
         super().__init__(stem, stages, mean_pool(), width * 2 ** (len(layers) - 1), num_classes)
-        start_convolutions(self)
+        start_kaiming(self)
 
 
 def _stages(

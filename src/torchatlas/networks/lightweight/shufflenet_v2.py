@@ -12,7 +12,7 @@ from ...engine.errors import UsageError
 from ...nn.attention.placing import Choice as Attention, attention as attended
 from ...nn.choosing import Choice
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, mean_pool, start_convolutions
+from ..layers import conv_norm, mean_pool, pooled_stem, start_kaiming
 
 
 class SplitUnit(nn.Module):
@@ -137,10 +137,7 @@ class ShuffleNetV2(AbstractImageNetwork):
             raise UsageError(f"layers={tuple(layers)} and widths={tuple(widths)} must both name every stage")
         if any(width % 2 for width in widths):
             raise UsageError(f"widths={tuple(widths)} must be even, for a unit has two halves")
-        small = is_small(input_size)
-        stem = conv_norm(in_channels, stem_width, 3, 1 if small else 2, activation=activation)
-        if not small:
-            stem.append(nn.MaxPool2d(3, 2, 1))
+        stem = pooled_stem(in_channels, stem_width, 3, is_small(input_size), activation)
         stages = []
         for (before, width), units in zip(pairwise((stem_width, *widths)), layers, strict=True):
             first = SplitUnit(before, width, True, activation, attention)
@@ -148,4 +145,4 @@ class ShuffleNetV2(AbstractImageNetwork):
             stages.append(nn.Sequential(first, *rest))
         last = conv_norm(widths[-1], features, activation=activation)
         super().__init__(stem, stages, nn.Sequential(*last, *mean_pool()), features, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
-from ..convolutional.alexnet import convolution, start
+from ..convolutional.alexnet import convolution
 from ..convolutional.nin import class_maps, mlpconv
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
+from ..layers import start_kaiming
 
 BYPASSES = (None, "simple", "complex")
 
@@ -123,7 +124,7 @@ class SqueezeNet(AbstractImageNetwork):
         super().__init__(
             stem, stages, nn.Sequential(nn.Dropout(dropout), nn.Flatten()), features, num_classes
         )
-        start(self.stem, self.stages)
+        start_kaiming(self.stem, self.stages, fan="in", dense=True)
         self.key_maps = {"torchvision": _keys(widths), "pytorchcv": KEYS}  # type: ignore[misc]
 
     def make_head(self, num_classes: int) -> nn.Module:

@@ -9,7 +9,7 @@ from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import StochasticDepth, drop_rates
 from ..image import AbstractImageNetwork, Size, is_small
-from ..layers import conv_norm, mean_pool, start_convolutions
+from ..layers import conv_norm, mean_pool, start_kaiming
 
 
 class SqueezeUnit(nn.Module):
@@ -166,7 +166,7 @@ class SqueezeNext(AbstractImageNetwork):
         last = table[-1][1]
         neck = nn.Sequential(conv_norm(last, features, activation=activation), *mean_pool())
         super().__init__(stem, stages, neck, features, num_classes)
-        start_convolutions(self)
+        start_kaiming(self)
 
 
 def _stages(
