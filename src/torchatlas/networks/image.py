@@ -20,12 +20,13 @@ def is_small(input_size: Size | None) -> bool:
     return input_size is not None and min(input_size) <= SMALL
 
 
-class AbstractImageNetwork(nn.Module):
+class AbstractStagedNetwork(nn.Module):
     """A network of images: a stem, stages of blocks, a neck to one vector of features, and a head.
 
-    stem: the first layers. stages: each gives a map, (b, c, h, w). neck: from the last map to `features`
-    numbers, which `forward_features` gives. head: an affine map to the logits; with `num_classes=0` there is
-    none, and the features come out. `key_maps` say how other libraries call the weights (see `weights.py`).
+    stem: the first layers. stages: what each gives is a map, or tokens. neck: from the last of these to
+    `features` numbers, which `forward_features` gives. head: an affine map to the logits; with
+    `num_classes=0` there is none, and the features come out. `key_maps` say how other libraries call the
+    weights (see `weights.py`).
     """
 
     key_maps: ClassVar[Mapping[str, KeyMap]] = {}
@@ -41,7 +42,7 @@ class AbstractImageNetwork(nn.Module):
         self.reset_head(num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, features)
-        *_, last = self._maps(x)
+        *_, last = self.staged(x)
         features: Tensor = self.neck(last)
         return features
 
@@ -49,11 +50,8 @@ class AbstractImageNetwork(nn.Module):
         logits: Tensor = self.head(self.forward_features(x))
         return logits
 
-    def feature_maps(self, x: Tensor) -> list[Tensor]:
-        """The map that each stage gives, from fine to coarse."""
-        return list(self._maps(x))
-
-    def _maps(self, x: Tensor) -> Iterator[Tensor]:
+    def staged(self, x: Tensor) -> Iterator[Tensor]:
+        """What each stage gives."""
         x = self.stem(x)
         again = self.grad_checkpointing and self.training and torch.is_grad_enabled()
         for stage in self.stages:
@@ -110,6 +108,14 @@ class AbstractImageNetwork(nn.Module):
         """Compute each block again on the way back rather than keep what is in it: less memory, more time."""
         self.grad_checkpointing = enable
         return self
+
+
+class AbstractImageNetwork(AbstractStagedNetwork):
+    """A network whose stages give maps, (b, c, h, w), from fine to coarse."""
+
+    def feature_maps(self, x: Tensor) -> list[Tensor]:
+        """The map that each stage gives."""
+        return list(self.staged(x))
 
 
 def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:

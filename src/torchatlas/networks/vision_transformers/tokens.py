@@ -1,14 +1,14 @@
 """What networks of tokens share: patches, attention among tokens, blocks that norm first, and the frame."""
 
-from collections.abc import Iterable, Mapping
-from typing import ClassVar, Self
+from collections.abc import Iterable
+from typing import Self
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...engine.errors import UsageError
 from ...nn.regularization.stochastic_depth import StochasticDepth
-from ..image import KeyMap, Size, is_small
+from ..image import AbstractStagedNetwork, Size, is_small
 
 PAPER_SIZE = (224, 224)
 EPS = 1e-6  # of the papers' layer normalisations
@@ -119,41 +119,19 @@ class MeanToken(nn.Module):
         return x.mean(1)
 
 
-class AbstractTokenNetwork(nn.Module):
-    """A network of tokens: a stem that makes them, blocks, a neck to one vector of features, and a head.
-
-    The parts have the names of other networks of images, but between blocks stand tokens, (b, n, d), and no
-    maps. With `num_classes=0` there is no head, and the features come out. `key_maps` say how other
-    libraries call the weights.
-    """
-
-    key_maps: ClassVar[Mapping[str, KeyMap]] = {}
+class AbstractTokenNetwork(AbstractStagedNetwork):
+    """A network of tokens: its stem makes them, its stages are blocks, between which stand (b, n, d)."""
 
     def __init__(
         self, stem: nn.Module, blocks: Iterable[nn.Module], neck: nn.Module, features: int, num_classes: int
     ):
-        super().__init__()
-        self.stem, self.stages, self.neck = stem, nn.Sequential(*blocks), neck
-        self.features = features
+        super().__init__(stem, blocks, neck, features, num_classes)
         start(self)
-        self.reset_head(num_classes)
-
-    def forward_features(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, features)
-        return self.neck(self.stages(self.stem(x)))
-
-    def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, k)
-        return self.head(self.forward_features(x))
-
-    def make_head(self, num_classes: int) -> nn.Module:
-        """What makes logits of the features."""
-        return nn.Linear(self.features, num_classes)
 
     def reset_head(self, num_classes: int) -> Self:
         """A fresh head for so many classes; none for 0. It lies where the weights lie."""
-        like = next(self.parameters())
-        self.head = self.make_head(num_classes) if num_classes else nn.Identity()
+        super().reset_head(num_classes)
         start(self.head)
-        self.head.to(like.device, like.dtype).train(self.training)
         return self
 
 

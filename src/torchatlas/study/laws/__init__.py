@@ -81,7 +81,7 @@ def laws_for(card: Card) -> Iterator[Law]:
         checks += densities.LAWS if densities.is_density(card) else ()
         checks += diffusions.LAWS if diffusions.is_diffusion(card) else ()
     if card.kind == "network":
-        checks += images.LAWS if images.is_of_images(card) else ()
+        checks += images.laws_of(card)
         checks = checks if networks.stands_for_itself(card) else (networks.has_the_stated_size,)
     for check in checks:
         yield Law.of(check, card)

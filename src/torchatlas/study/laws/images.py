@@ -1,4 +1,4 @@
-"""Laws of networks of images: their parts fit together, and how they are computed changes nothing."""
+"""Laws of networks of stages: their parts fit together, and how they are computed changes nothing."""
 
 import copy
 
@@ -7,24 +7,29 @@ from torch import Tensor
 
 from ...cards.card import Card
 from ...cards.reader import get
-from ...networks.image import AbstractImageNetwork, FeatureMaps
+from ...networks.image import AbstractImageNetwork, AbstractStagedNetwork, FeatureMaps
 from .law import Check, close, must
 from .networks import build, example, input_shape
 
 
-def is_of_images(card: Card) -> bool:
-    """Whether a network has the parts of one of images."""
+def laws_of(card: Card) -> tuple[Check, ...]:
+    """Those that a network keeps besides every network's: by whether it has stages, and gives maps."""
     thing = get(card.name)
     thing = getattr(thing, "func", thing)  # a variant is a partial
-    return isinstance(thing, type) and issubclass(thing, AbstractImageNetwork)
+    if not (isinstance(thing, type) and issubclass(thing, AbstractStagedNetwork)):
+        return ()
+    return LAWS if issubclass(thing, AbstractImageNetwork) else STAGED
 
 
 def parts_fit_together(card: Card) -> None:
     """Features are the neck's, logits the head's; without classes the features come out, a new head fits."""
     net, x = build(card).eval(), example(card, 3)
     features = net.forward_features(x)
-    must(features.shape == (3, net.features), f"{card.name}'s features are {tuple(features.shape)}")
-    close(net.neck(net.feature_maps(x)[-1]), features, 1e-5, f"{card.name}'s neck after its last stage")
+    must(
+        (len(features), features.shape[-1]) == (3, net.features),
+        f"{card.name}'s features are {tuple(features.shape)}",
+    )
+    close(net.neck(net.stages(net.stem(x))), features, 1e-5, f"{card.name}'s neck after its last stage")
     close(net.head(features), net(x), 1e-5, f"{card.name}'s head after its features")
     bare = build(card, num_classes=0).eval()
     must(bare(x).shape == features.shape, f"{card.name} without classes gives {tuple(bare(x).shape)}")
@@ -98,11 +103,11 @@ def _has_weights(module: torch.nn.Module) -> bool:
     return bool(weights)
 
 
-LAWS: tuple[Check, ...] = (
+STAGED: tuple[Check, ...] = (
     parts_fit_together,
-    maps_are_as_told,
     memory_layout_changes_nothing,
     half_precision_is_near,
     recomputing_changes_nothing,
     frozen_parts_stay,
 )
+LAWS: tuple[Check, ...] = (*STAGED, maps_are_as_told)

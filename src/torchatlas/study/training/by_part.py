@@ -6,7 +6,7 @@ from torch import nn
 
 from ...engine.errors import UsageError
 from ...engine.learner import Learner
-from ...networks.image import AbstractImageNetwork
+from ...networks.image import AbstractStagedNetwork
 
 BODY, HEAD = "body", "head"  # the word for all but the head
 
@@ -55,9 +55,9 @@ def rate_groups(learner: Learner, player: str, decay: float | None) -> list[tupl
     return [(decay**depth, groups[depth]) for depth in sorted(groups)]
 
 
-def _with_parts(learner: Learner, said: str) -> AbstractImageNetwork:
+def _with_parts(learner: Learner, said: str) -> AbstractStagedNetwork:
     network = getattr(learner, "network", None)
-    if isinstance(network, AbstractImageNetwork):
+    if isinstance(network, AbstractStagedNetwork):
         return network
     raise UsageError(
         f"{said} is for networks of named parts, such as resnet18 (stem, stage1 …, neck, head), and "
