@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from torchatlas.networks.layers import conv_norm, divisible, mean_pool, pooled_stem, start_kaiming
+from torchatlas.engine.errors import UsageError
+from torchatlas.networks.layers import blocks_of, conv_norm, divisible, mean_pool, pooled_stem, start_kaiming
 
 
 def test_a_convolution_is_normalised_and_activated():
@@ -52,3 +53,10 @@ def test_a_stem_halves_twice_and_not_at_all_for_small_images():
     x = torch.zeros(2, 3, 20, 14)
     assert pooled_stem(3, 8, 7, False)(x).shape == (2, 8, 5, 4)
     assert pooled_stem(3, 8, 7, True)(x).shape == (2, 8, 20, 14)
+
+
+def test_a_depth_is_of_whole_blocks():
+    assert (blocks_of(20), blocks_of(28, 6, 4), blocks_of(164, 9)) == (3, 4, 18)
+    for depth in (2, 7, 21):
+        with pytest.raises(UsageError, match=rf"6n \+ 2 \(8, 14 …\), not {depth}"):
+            blocks_of(depth)

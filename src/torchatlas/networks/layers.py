@@ -4,6 +4,7 @@ import math
 
 from torch import nn
 
+from ..engine.errors import UsageError
 from ..nn.choosing import Choice, chosen
 
 Size = int | tuple[int, int]
@@ -42,6 +43,15 @@ def divisible(width: float, divisor: int = 8) -> int:
     """The multiple of `divisor` that is nearest to a width, the next one where it is below 90 % of it."""
     near = max(divisor, int(width + divisor / 2) // divisor * divisor)
     return near + divisor if near < 0.9 * width else near
+
+
+def blocks_of(depth: int, layers: int = 6, others: int = 2) -> int:
+    """The blocks n of each stage where depth is `layers` · n + `others`. Raises UsageError where it is not."""
+    blocks, rest = divmod(depth - others, layers)
+    if blocks < 1 or rest:
+        first, second = layers + others, 2 * layers + others
+        raise UsageError(f"the depth is {layers}n + {others} ({first}, {second} …), not {depth}")
+    return blocks
 
 
 def pooled_stem(

@@ -10,7 +10,7 @@ from ...engine.errors import UsageError
 from ...nn.attention.placing import Choice as Attention
 from ...nn.choosing import Choice
 from ..image import AbstractImageNetwork, Size
-from ..layers import conv_norm, mean_pool, start_kaiming
+from ..layers import blocks_of, conv_norm, mean_pool, start_kaiming
 from .resnet import BasicBlock, Shortcut, projection_shortcut, residual_stages
 
 
@@ -91,13 +91,12 @@ class CifarResNet(AbstractImageNetwork):
         attention: Attention = None,
         drop_path: float = 0.0,
     ):
-        if depth < 8 or depth % 6 != 2:
-            raise UsageError(f"the depth is 6n + 2 (8, 14, 20, 32, 44, 56, 110 …), not {depth}")
+        blocks = blocks_of(depth)
         if isinstance(shortcut, str) and shortcut not in SHORTCUTS:
             raise UsageError(f"the shortcut is {' or '.join(SHORTCUTS)}, not {shortcut!r}")
         around = SHORTCUTS[shortcut] if isinstance(shortcut, str) else shortcut
         block = partial(BasicBlock, shortcut=around, activation=activation, attention=attention)
-        table = [(depth // 6, channels) for channels in (16, 32, 64)]
+        table = [(blocks, channels) for channels in (16, 32, 64)]
         stem = conv_norm(in_channels, 16, 3, activation=activation)
         super().__init__(stem, residual_stages(block, 16, table, drop_path), mean_pool(), 64, num_classes)
         start_kaiming(self, fan="in")

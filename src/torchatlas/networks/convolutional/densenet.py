@@ -11,7 +11,7 @@ from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import mean_pool, pooled_stem, start_kaiming
+from ..layers import blocks_of, mean_pool, pooled_stem, start_kaiming
 
 BOTTLENECK = 4  # channels of a layer's 1×1 convolution, in growths
 
@@ -325,11 +325,9 @@ class CifarDenseNet(AbstractDenseNet):
         activation: Choice = "relu",
         dropout: float = 0.0,
     ):
-        step = 6 if bottleneck else 3
-        if depth < step + 4 or (depth - 4) % step:
-            raise UsageError(f"the depth is {step}n + 4 ({step + 4}, {2 * step + 4} …), not {depth}")
+        blocks = blocks_of(depth, 6 if bottleneck else 3, 4)
         first = width or (2 * growth if bottleneck and compression < 1 else 16)
         stem = nn.Conv2d(in_channels, first, 3, padding=1, bias=False)
-        layers = ((depth - 4) // step,) * 3
+        layers = (blocks,) * 3
         words = (growth, compression, bottleneck, activation, dropout, input_size)
         super().__init__(num_classes, stem, first, layers, *words)

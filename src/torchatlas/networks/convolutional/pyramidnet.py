@@ -13,7 +13,7 @@ from ...nn.attention.placing import Choice as Attention, attention as attended
 from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import StochasticDepth, drop_rates
 from ..image import AbstractImageNetwork, KeyMap, Size
-from ..layers import conv_norm, mean_pool, start_kaiming
+from ..layers import blocks_of, conv_norm, mean_pool, start_kaiming
 from .densenet import norm_conv
 
 EXPANSION = 4  # channels out of a bottleneck, in those of its 3×3 convolution
@@ -176,11 +176,10 @@ class CifarPyramidNet(AbstractImageNetwork):
         drop_path: float = 0.0,
     ):
         step, times = (9, EXPANSION) if bottleneck else (6, 1)
-        if depth < step + 2 or depth % step != 2:
-            raise UsageError(f"the depth is {step}n + 2 ({step + 2}, {2 * step + 2} …), not {depth}")
+        blocks = blocks_of(depth, step)
         if alpha < 0:
             raise UsageError(f"alpha={alpha} must be 0 or more: shortcuts cannot take channels away")
-        widths = [[times * width for width in row] for row in pyramid((depth // step,) * 3, 16, alpha)]
+        widths = [[times * width for width in row] for row in pyramid((blocks,) * 3, 16, alpha)]
         block = partial(PyramidBlock, bottleneck=bottleneck, activation=activation, attention=attention)
         last = widths[-1][-1]
         neck = nn.Sequential(nn.BatchNorm2d(last), chosen(activation, last), *mean_pool())

@@ -7,12 +7,11 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from ...cards.card import method
-from ...engine.errors import UsageError
 from ...nn.attention.placing import Choice as Attention, attention as attended
 from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import StochasticDepth
 from ..image import AbstractImageNetwork, KeyMap, Size
-from ..layers import mean_pool, start_kaiming
+from ..layers import blocks_of, mean_pool, start_kaiming
 from .densenet import norm_conv
 from .resnet import residual_stages
 
@@ -141,10 +140,9 @@ class CifarWideResNet(AbstractImageNetwork):
         attention: Attention = None,
         drop_path: float = 0.0,
     ):
-        if depth < 10 or depth % 6 != 4:
-            raise UsageError(f"the depth is 6n + 4 (10, 16, 22, 28, 40 …), not {depth}")
+        blocks = blocks_of(depth, 6, 4)
         block = partial(WideBlock, dropout=dropout, activation=activation, attention=attention)
-        table = [(depth // 6, widen * channels) for channels in (16, 32, 64)]
+        table = [(blocks, widen * channels) for channels in (16, 32, 64)]
         stem, last = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False), 64 * widen
         neck = nn.Sequential(nn.BatchNorm2d(last), chosen(activation, last), *mean_pool())
         super().__init__(stem, residual_stages(block, 16, table, drop_path), neck, last, num_classes)

@@ -6,13 +6,12 @@ from functools import partial
 from torch import nn
 
 from ...cards.card import method
-from ...engine.errors import UsageError
 from ...nn.attention.placing import Choice as Attention
 from ...nn.choosing import Choice, chosen
 from ...nn.convolutions.adder import AdderConv2d
 from ..convolutional.resnet import AbstractResidualBlock, residual_stages
 from ..image import AbstractImageNetwork, Size
-from ..layers import conv_norm, mean_pool, start_kaiming
+from ..layers import blocks_of, conv_norm, mean_pool, start_kaiming
 
 DISTANCE = (math.sqrt(0.5) + 1) / math.sqrt(math.pi)  # the mean of |max(0, x) - w| for normal numbers x and w
 
@@ -113,10 +112,9 @@ class AdderNet(AbstractImageNetwork):
         attention: Attention = None,
         drop_path: float = 0.0,
     ):
-        if depth < 8 or depth % 6 != 2:
-            raise UsageError(f"the depth is 6n + 2 (8, 14, 20, 32 …), not {depth}")
         block = partial(AdderBlock, eta=eta, activation=activation, attention=attention)
-        table = [(depth // 6, width * 2**k) for k in range(3)]
+        blocks = blocks_of(depth)
+        table = [(blocks, width * 2**k) for k in range(3)]
         stem = conv_norm(in_channels, width, 3, activation=activation)
         stages = residual_stages(block, width, table, drop_path)
         super().__init__(stem, stages, mean_pool(), 4 * width, num_classes)

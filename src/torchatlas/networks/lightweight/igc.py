@@ -12,7 +12,7 @@ from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import drop_rates
 from ..convolutional.resnet import AbstractResidualBlock, residual_stages
 from ..image import AbstractImageNetwork, Size, is_small
-from ..layers import conv_norm, mean_pool, pooled_stem, start_kaiming
+from ..layers import blocks_of, conv_norm, mean_pool, pooled_stem, start_kaiming
 
 
 def grouped(in_channels: int, channels: int, kernel: int, stride: int, groups: int) -> nn.Conv2d:
@@ -256,10 +256,9 @@ class IGCV2(AbstractImageNetwork):
         attention: Attention = None,
         drop_path: float = 0.0,
     ):
-        if depth < 8 or depth % 6 != 2:
-            raise UsageError(f"the depth is 6n + 2 (8, 14, 20, 38, 62 …), not {depth}")
         block = partial(sparse_block, size=size, activation=activation, attention=attention)
-        table = [(depth // 6, width * 2**k) for k in range(3)]
+        blocks = blocks_of(depth)
+        table = [(blocks, width * 2**k) for k in range(3)]
         stem = conv_norm(in_channels, width, 3, activation=activation)
         stages = residual_stages(block, width, table, drop_path)
         super().__init__(stem, stages, mean_pool(), 4 * width, num_classes)
