@@ -1,7 +1,9 @@
+import re
+
 import pytest
 
-from torchatlas.cards.formulas import readable
-from torchatlas.cards.reader import catalog
+from torchatlas.cards.formulas import STYLES, readable
+from torchatlas.cards.reader import ROOT, catalog
 from torchatlas.cards.text import list_text, show_text
 
 
@@ -18,6 +20,20 @@ from torchatlas.cards.text import list_text, show_text
 )
 def test_formulas_are_spelled_out(text, shown):
     assert readable(text) == shown
+
+
+FUNCTIONS = {"log", "exp", "max", "min", "arg", "tanh", "cos", "sin", "tan", "arctan", "arcsin", "det", "ln"}
+
+
+def test_every_command_in_a_formula_has_a_sign_or_is_a_function():
+    pages = {card.page for card in catalog().values()}
+    docs = " ".join(
+        doc for page in pages for doc in re.findall(r'r"""(.*?)"""', (ROOT / page).read_text(), re.S)
+    )
+    formulas = " ".join(re.findall(r"\$([^$]+)\$", docs))
+    used = set(re.findall(r"\\([a-zA-Z]+)", formulas))
+    plain = {word for word in used if readable(rf"$\{word} x$").split()[0] == word}
+    assert used and plain - set(STYLES.split("|")) <= FUNCTIONS | {"frac"}
 
 
 def test_no_command_of_latex_reaches_the_terminal():

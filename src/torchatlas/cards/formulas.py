@@ -30,13 +30,30 @@ WORDS = {
         "neq": "≠",
         "ell": "ℓ",
         "star": "*",
+        "le": "≤",
+        "ge": "≥",
+        "leftarrow": "←",
+        "ni": "∋",
+        "mid": "|",
+        "cap": "∩",
+        "cup": "∪",
+        "setminus": "∖",
+        "cdots": "⋯",
+        "lceil": "⌈",
+        "rceil": "⌉",
+        "lfloor": "⌊",
+        "rfloor": "⌋",
+        "langle": "⟨",
+        "rangle": "⟩",
+        "lVert": "‖",
+        "rVert": "‖",
         "lambda": "λ",  # Unicode's names spell it without the b
         "Lambda": "Λ",
         "varepsilon": "ε",
         "varphi": "φ",
     },
 }
-ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
+ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "overline": "\u0304"}
 STYLES = "mathrm|mathbf|mathcal|mathbb|text|operatorname"
 
 

@@ -46,7 +46,7 @@ def divisible(width: float, divisor: int = 8) -> int:
 
 
 def blocks_of(depth: int, layers: int = 6, others: int = 2) -> int:
-    """The blocks n of each stage where depth is `layers` · n + `others`. Raises UsageError where it is not."""
+    """The blocks n of each stage where depth is `layers` · n + `others`. Raises UsageError if not."""
     blocks, rest = divmod(depth - others, layers)
     if blocks < 1 or rest:
         first, second = layers + others, 2 * layers + others

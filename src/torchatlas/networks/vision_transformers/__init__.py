@@ -2,7 +2,4 @@
 
 from .mlp_mixer import MLPMixer as MLPMixer
 from .swin import SwinTransformer as SwinTransformer
-from .vit import (
-    DistilledVisionTransformer as DistilledVisionTransformer,
-    VisionTransformer as VisionTransformer,
-)
+from .vit import VisionTransformer as VisionTransformer

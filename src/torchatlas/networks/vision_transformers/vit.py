@@ -31,6 +31,7 @@ KEYS_TIMM: KeyMap = (
     (r"\.mlp\.fc2\.", ".feed.2."),
     (r"^norm\.", "neck.0."),
 )
+KEYS_DISTILLED: KeyMap = (*KEYS_TIMM, (r"^head\.", "head.0."), (r"^head_dist\.", "head.1."))
 KEYS_TORCHVISION: KeyMap = (
     (r"^conv_proj\.", "stem.patches.conv."),
     (r"^class_token$", "stem.tokens.0"),
@@ -74,6 +75,20 @@ class Tokens(nn.Module):
 
 def _drawn(count: int, width: int) -> nn.Parameter:
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(1, count, width), std=0.02, a=-0.04, b=0.04))
+
+
+class Heads(nn.ModuleList):
+    """A head for each of some tokens, class and distillation: (b, count, d) -> the mean of their logits."""
+
+    def __init__(self, features: int, num_classes: int, count: int):
+        super().__init__(nn.Linear(features, num_classes) for _ in range(count))
+
+    def forward_all(self, x: Tensor) -> list[Tensor]:
+        """What each head says."""
+        return [head(token) for head, token in zip(self, x.unbind(1), strict=True)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack(self.forward_all(x)).mean(0)
 
 
 @method(
@@ -121,6 +136,29 @@ def _drawn(count: int, width: int) -> nn.Parameter:
             "paper": "arXiv:2205.01580",
             "figures": {"parameters": 21_974_632, "multiply_adds": 4_574_026_752},
         },
+        "deit_tiny_distilled": {
+            "tokens": 2,
+            "aliases": ("deit",),
+            "paper": "arXiv:2012.12877",
+            "topics": ("classification", "distillation", "vision"),
+            "figures": {"parameters": 5_910_800, "multiply_adds": 1_261_003_776},
+        },
+        "deit_small_distilled": {
+            "tokens": 2,
+            "width": 384,
+            "heads": 6,
+            "paper": "arXiv:2012.12877",
+            "topics": ("classification", "distillation", "vision"),
+            "figures": {"parameters": 22_436_432, "multiply_adds": 4_624_140_288},
+        },
+        "deit_base_distilled": {
+            "tokens": 2,
+            "width": 768,
+            "heads": 12,
+            "paper": "arXiv:2012.12877",
+            "topics": ("classification", "distillation", "vision"),
+            "figures": {"parameters": 87_338_192, "multiply_adds": 17_656_811_520},
+        },
     },
 )
 class VisionTransformer(AbstractTokenNetwork):
@@ -131,16 +169,19 @@ class VisionTransformer(AbstractTokenNetwork):
     patches, and its last state, normalised, is the features; `pool="mean"` takes the mean of all patches
     instead, and needs no token. Positions are "learned", or "sinusoidal" (fixed, in two dimensions), which
     together with the mean is SimpleViT. The paper's sizes are B, L and H; tiny and small are DeiT's.
+    With two `tokens` each has a head, and the mean of their logits counts: that is DeiT, distilled, which
+    trains one head by the classes and one by a teacher's choices, $\frac{1}{2} \mathrm{CE}(z_c, y) +
+    \frac{1}{2} \mathrm{CE}(z_d, \arg\max z_t)$; `forward_all` gives the logits of each for that. Trained by
+    itself, the mean of the two learns the classes. Features are then both states, (batch, 2, width).
     `patch_size` is 16, or 4 for images of 64 pixels and less. `dropout` falls on the tokens and on what each
     part adds; `drop_path` is stochastic depth's last rate.
     Shapes: (batch, in_channels, *input_size) -> logits (batch, num_classes); only images of this size fit,
     224×224 where none is said.
     Errors: `UsageError` for patches that do not fill the image, heads that do not divide the width, another
-    pool or other positions, and waves for a class token.
+    pool or other positions, waves for a class token, and less than one token.
     """
 
     key_maps: ClassVar[Mapping[str, KeyMap]] = {"timm": KEYS_TIMM, "torchvision": KEYS_TORCHVISION}
-    tokens = 1  # before the patches, unless the mean is taken
 
     def __init__(
         self,
@@ -152,6 +193,7 @@ class VisionTransformer(AbstractTokenNetwork):
         depth: int = 12,
         heads: int = 3,
         pool: str = "token",
+        tokens: int = 1,
         positions: str = "learned",
         activation: Choice = "gelu",
         drop_path: float = 0.0,
@@ -162,7 +204,9 @@ class VisionTransformer(AbstractTokenNetwork):
                 raise UsageError(f"{word!r} is not known here: take {' or '.join(known)}")
         if pool == "token" and positions == "sinusoidal":
             raise UsageError("sinusoidal positions have no place for a class token: say pool=mean")
-        count = self.tokens if pool == "token" else 0
+        if tokens < 1:
+            raise UsageError(f"tokens={tokens}: at least one stands before the patches, or say pool=mean")
+        self.count = count = tokens if pool == "token" else 0
         patches = Patches(in_channels, width, input_size, patch_size)
         block = partial(PreNormBlock, width=width, dropout=dropout)
         blocks = (
@@ -171,107 +215,16 @@ class VisionTransformer(AbstractTokenNetwork):
         )
         neck = nn.Sequential(nn.LayerNorm(width, EPS), FirstToken(count) if count else MeanToken())
         super().__init__(Tokens(patches, width, count, positions, dropout), blocks, neck, width, num_classes)
-
-
-class TwoHeads(nn.ModuleList):
-    """A head for each of two tokens, class and distillation: (b, 2, d) -> the mean of their logits."""
-
-    def __init__(self, features: int, num_classes: int):
-        super().__init__(nn.Linear(features, num_classes) for _ in range(2))
-
-    def forward_all(self, x: Tensor) -> list[Tensor]:
-        """What each head says."""
-        return [head(token) for head, token in zip(self, x.unbind(1), strict=True)]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.stack(self.forward_all(x)).mean(0)
-
-
-@method(
-    "deit_tiny_distilled",
-    year=2020,
-    paper="arXiv:2012.12877",
-    aliases=("deit",),
-    topics=("classification", "distillation", "vision"),
-    recipe={
-        "optimizer": "adamw",
-        "optimizer.weight_decay": 0.05,
-        "lr": 0.001,
-        "schedule": "lr_cosine",
-        "clip": 1.0,
-        "batch_size": 128,
-        "epochs": 30,
-    },
-    tiny={
-        "num_classes": 3,
-        "in_channels": 1,
-        "input_size": (8, 8),
-        "patch_size": 2,
-        "width": 16,
-        "depth": 1,
-        "heads": 2,
-    },
-    figures={"parameters": 5_910_800, "multiply_adds": 1_261_003_776},
-    variants={
-        "deit_small_distilled": {
-            "width": 384,
-            "heads": 6,
-            "figures": {"parameters": 22_436_432, "multiply_adds": 4_624_140_288},
-        },
-        "deit_base_distilled": {
-            "width": 768,
-            "heads": 12,
-            "figures": {"parameters": 87_338_192, "multiply_adds": 17_656_811_520},
-        },
-    },
-)
-class DistilledVisionTransformer(VisionTransformer):
-    r"""DeiT, distilled: ViT with a second token for a teacher, and a head for each; their mean counts.
-
-    The paper trains the first head by the classes and the second by a teacher's choices,
-    $\frac{1}{2} \mathrm{CE}(z_c, y) + \frac{1}{2} \mathrm{CE}(z_d, \arg\max z_t)$; `forward_all` gives both
-    heads' logits for that. Trained by itself, the mean of the two learns the classes.
-    All other words are ViT's. Features are both tokens' states, (batch, 2, width).
-    Shapes: (batch, in_channels, *input_size) -> logits (batch, num_classes).
-    Errors: those of ViT, and `UsageError` for a mean in place of the tokens.
-    """
-
-    key_maps: ClassVar[Mapping[str, KeyMap]] = {
-        "timm": (*KEYS_TIMM, (r"^head\.", "head.0."), (r"^head_dist\.", "head.1."))
-    }
-    tokens = 2
-
-    def __init__(
-        self,
-        num_classes: int = 1000,
-        in_channels: int = 3,
-        input_size: Size | None = None,
-        patch_size: int | None = None,
-        width: int = 192,
-        depth: int = 12,
-        heads: int = 3,
-        activation: Choice = "gelu",
-        drop_path: float = 0.0,
-        dropout: float = 0.0,
-    ):
-        super().__init__(
-            num_classes,
-            in_channels,
-            input_size,
-            patch_size,
-            width,
-            depth,
-            heads,
-            activation=activation,
-            drop_path=drop_path,
-            dropout=dropout,
-        )
+        if count > 1:
+            self.key_maps = {"timm": KEYS_DISTILLED}  # type: ignore[misc]
 
     def make_head(self, num_classes: int) -> nn.Module:
-        """A head for each of the two tokens."""
-        return TwoHeads(self.features, num_classes)
+        """One head, or one for each of several tokens."""
+        if self.count > 1:
+            return Heads(self.features, num_classes, self.count)
+        return super().make_head(num_classes)
 
-    def forward_all(self, x: Tensor) -> list[Tensor]:  # (b, c, h, w) -> 2 of (b, k)
-        """The class token's logits, then the distillation token's."""
-        head: TwoHeads = self.head  # type: ignore[assignment]
-        return head.forward_all(self.forward_features(x))
+    def forward_all(self, x: Tensor) -> list[Tensor]:  # (b, c, h, w) -> (b, k) of each head
+        """The logits of each token's head, the class token's first."""
+        features = self.forward_features(x)
+        return self.head.forward_all(features) if isinstance(self.head, Heads) else [self.head(features)]
