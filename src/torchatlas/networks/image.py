@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from ..engine.errors import UsageError
 
 Size = tuple[int, int]
 KeyMap = Sequence[tuple[str, str]]  # regular expressions and what stands in their place, one after another
+LARGE = 512  # pixels of a side with which every network makes a map
 SMALL = 64  # pixels of the shorter side up to which an image is small
 
 
@@ -149,8 +150,8 @@ class FeatureMaps(nn.Module):
 
     def __init__(self, network: AbstractImageNetwork, in_channels: int = 3, stages: Sequence[int] = ()):
         super().__init__()
-        sizes = [_map_sizes(network, in_channels, side) for side in (512, 1024)]
-        strides = [512 // (large - small) for (_, small), (_, large) in zip(*sizes, strict=True)]
+        sizes = [_map_sizes(network, in_channels, side) for side in (LARGE, 2 * LARGE)]
+        strides = [LARGE // (large - small) for (_, small), (_, large) in zip(*sizes, strict=True)]
         last = {stride: number for number, stride in enumerate(strides)}
         self.out = tuple(stages) or tuple(last.values())
         if not all(0 <= number < len(strides) for number in self.out):
@@ -182,15 +183,40 @@ class FeatureMaps(nn.Module):
 
 
 def _map_sizes(network: AbstractImageNetwork, in_channels: int, side: int) -> list[tuple[int, int]]:
-    """Channels and sides of each stage's map of a square image, seen without computing."""
-    state = {name: torch.empty_like(tensor, device="meta") for name, tensor in network.state_dict().items()}
-    like = next(network.parameters())
-    x = torch.empty(1, in_channels, side, side, device="meta", dtype=like.dtype)
-    mode = network.training
-    network.eval()
-    maps = torch.func.functional_call(_Maps(network), {f"network.{k}": v for k, v in state.items()}, (x,))
-    network.train(mode)
+    """Channels and sides of each stage's map of a square image."""
+    maps = _shapes_of(_Maps(network), 1, in_channels, side, side)
     return [(each.shape[1], each.shape[2]) for each in maps]
+
+
+def _shapes_of(module: nn.Module, *shape: int) -> Any:
+    """What a module makes of an input of this shape in evaluation: shapes alone, nothing is computed."""
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    shadows = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+    x = torch.empty(shape, device="meta", dtype=next(module.parameters()).dtype)
+    mode = module.training
+    try:
+        return torch.func.functional_call(module.eval(), shadows, (x,))
+    finally:
+        module.train(mode)
+
+
+def last_map(network: str, in_channels: int, size: Size, cure: str, *parts: nn.Module) -> Size:
+    """Rows and columns of the map that parts make of an image one after another.
+
+    Raises UsageError, which tells the least size and the cure, for an image that leaves none.
+    """
+    chain = nn.Sequential(*parts)
+
+    def made(rows: int, columns: int) -> Size | None:
+        try:
+            return tuple(_shapes_of(chain, 1, in_channels, rows, columns).shape[2:])
+        except RuntimeError:  # a kernel that is larger than what it is to see
+            return None
+
+    if found := made(*size):
+        return found
+    least = next((side for side in range(min(size), LARGE) if made(side, side)), LARGE)
+    raise UsageError(f"{network} needs images of at least {least}x{least}, not {size[0]}x{size[1]}: {cure}")
 
 
 class _Maps(nn.Module):

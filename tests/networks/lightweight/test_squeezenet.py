@@ -105,7 +105,7 @@ def test_torchvision_s_names_lead_to_ours():
     [
         ({"bypass": "dense"}, "simple, complex or None"),
         ({"widths": ((7,),)}, "even"),
-        ({"input_size": (3, 3), "widths": ((8,), (8,), (8,))}, "too small"),
+        ({"input_size": (3, 3), "widths": ((8,), (8,), (8,))}, "at least 4x4"),
     ],
 )
 def test_what_does_not_fit_is_refused(words, message):

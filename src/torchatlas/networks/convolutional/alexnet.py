@@ -1,16 +1,14 @@
 """AlexNet: five convolutions and three dense layers, and what networks of its kind share."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
 from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cards.card import method
-from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
-from ..image import AbstractImageNetwork, KeyMap, Size
+from ..image import AbstractImageNetwork, KeyMap, Size, last_map
 from ..layers import start_kaiming
 
 
@@ -54,38 +52,6 @@ def hidden_layers(
         drop = nn.Dropout(dropout)
         yield nn.Sequential(drop, *layer) if dropout_first else nn.Sequential(*layer, drop)
         features = width
-
-
-def size_after(size: Size, *parts: nn.Module) -> Size:
-    """Pixels of the map that convolutions and max pooling make of an image; below 1 where there is no map."""
-    rows, columns = (_side_after(side, parts) for side in size)
-    return rows, columns
-
-
-def _side_after(side: int, parts: Iterable[nn.Module]) -> int:
-    layers = (module for part in parts for module in part.modules())
-    for layer in layers:
-        if isinstance(layer, nn.Conv2d | nn.MaxPool2d) and side > 0:
-            kernel, stride, padding = (
-                value if isinstance(value, int) else int(value[0])
-                for value in (layer.kernel_size, layer.stride, layer.padding)
-            )
-            free = side + 2 * padding - kernel
-            cut = stride - 1 if isinstance(layer, nn.MaxPool2d) and layer.ceil_mode else 0
-            side = (free + cut) // stride + 1
-    return side
-
-
-def last_map(name: str, size: Size, usual: Size, *parts: nn.Module) -> Size:
-    """`size_after`, where there is a map. Raises UsageError for an image that is too small for one."""
-    rows, columns = size_after(size, *parts)
-    if min(rows, columns) < 1:
-        least = next(side for side in count(1) if _side_after(side, parts) > 0)
-        raise UsageError(
-            f"{name} needs images of at least {least}x{least}, not {size[0]}x{size[1]}: "
-            f"leave input_size out and they are enlarged to {usual[0]}x{usual[1]}"
-        )
-    return rows, columns
 
 
 # torchvision's dense layers have dropout before them, pytorchcv's after.
@@ -192,7 +158,8 @@ class AlexNet(AbstractImageNetwork):
         )
         stages = [nn.Sequential(nn.MaxPool2d(3, 2), second), nn.Sequential(nn.MaxPool2d(3, 2), *third)]
         pool = nn.MaxPool2d(3, 2)
-        rows, columns = last_map("alexnet", input_size, (227, 227), stem, *stages, pool)
+        cure = "leave input_size out and they are enlarged to 227x227"
+        rows, columns = last_map("alexnet", in_channels, input_size, cure, stem, *stages, pool)
         rows, columns = grid or (rows, columns)
         mean = nn.AdaptiveAvgPool2d(grid) if grid else nn.Identity()
         dense = hidden_layers(e * rows * columns, hidden, activation, dropout, dropout_first)

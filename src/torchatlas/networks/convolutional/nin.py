@@ -8,9 +8,8 @@ import torch
 from torch import nn
 
 from ...cards.card import method
-from ..image import AbstractImageNetwork, KeyMap, Size
+from ..image import AbstractImageNetwork, KeyMap, Size, last_map
 from ..layers import start_kaiming
-from .alexnet import last_map
 
 Widths = Sequence[int]
 
@@ -137,7 +136,8 @@ class LargeNiN(AbstractImageNetwork):
             nn.Sequential(nn.MaxPool2d(3, 2), mlpconv(a, (b, b, b), 5, 1, 2)),
             nn.Sequential(nn.MaxPool2d(3, 2), mlpconv(b, (c, c, c), 3, 1, 1)),
         ]
-        rows, columns = last_map("nin", input_size, (224, 224), stem, *stages, pool)
+        cure = "leave input_size out and they are enlarged to 224x224"
+        rows, columns = last_map("nin", in_channels, input_size, cure, stem, *stages, pool)
         self.last = (c, rows, columns)
         neck = nn.Sequential(pool, nn.Dropout(dropout), nn.Flatten())
         super().__init__(stem, stages, neck, prod(self.last), num_classes)

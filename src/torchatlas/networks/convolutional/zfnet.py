@@ -8,9 +8,9 @@ from torch import nn
 from ...cards.card import method
 from ...nn.choosing import Choice
 from ...nn.pooling.pyramid import SpatialPyramidPool2d
-from ..image import AbstractImageNetwork, KeyMap, Size
+from ..image import AbstractImageNetwork, KeyMap, Size, last_map
 from ..layers import start_kaiming
-from .alexnet import KEYS_PYTORCHCV, ResponseNorm, convolution, hidden_layers, last_map
+from .alexnet import KEYS_PYTORCHCV, ResponseNorm, convolution, hidden_layers
 
 
 @method(
@@ -76,7 +76,9 @@ class ZFNet(AbstractImageNetwork):
         stages = [nn.Sequential(_reduction(normalized_first), second)]
         stages.append(nn.Sequential(_reduction(normalized_first), *third))
         pool = SpatialPyramidPool2d(pyramid) if pyramid else nn.MaxPool2d(3, 2, ceil_mode=True)
-        rows, columns = last_map("zfnet", input_size, (224, 224), stem, *stages, pool)
+        ends = () if pyramid else (pool,)
+        cure = "leave input_size out and they are enlarged to 224x224"
+        rows, columns = last_map("zfnet", in_channels, input_size, cure, stem, *stages, *ends)
         features = e * (sum(k * k for k in pyramid) if pyramid else rows * columns)
         dense = hidden_layers(features, hidden, activation, dropout)
         neck = nn.Sequential(pool, nn.Identity(), nn.Flatten(), *dense)

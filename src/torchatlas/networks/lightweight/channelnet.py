@@ -1,14 +1,12 @@
 """ChannelNet: convolutions along the channels in place of dense layers between them."""
 
-from collections.abc import Sequence
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
-from ..image import AbstractImageNetwork, Size, is_small
+from ..image import AbstractImageNetwork, Size, is_small, last_map
 from ..layers import conv_norm, mean_pool, start_kaiming
 from .mobilenet import separable
 
@@ -170,7 +168,9 @@ class ChannelNet(AbstractImageNetwork):
             stages[4].append(separable(top, top, activation=activation))
         else:
             stages[4].append(channelwise_separable(top, length, activation))
-        self.top, self.positions = top, _positions(input_size or (224, 224), halvings)
+        size = input_size or (224, 224)
+        rows, columns = last_map("channelnet", in_channels, size, "enlarge the images", stem, *stages)
+        self.top, self.positions = top, rows * columns
         self.classifier = classifier
         neck, features = mean_pool(), top
         if classifier == "convolution":
@@ -183,11 +183,3 @@ class ChannelNet(AbstractImageNetwork):
         if self.classifier == "dense":
             return super().make_head(num_classes)
         return ChannelwiseClassifier(self.top, self.positions, num_classes)
-
-
-def _positions(size: Size, halvings: Sequence[int]) -> int:
-    """How many positions the last map has."""
-    height, width = size
-    for stride in halvings:
-        height, width = -(-height // stride), -(-width // stride)
-    return height * width

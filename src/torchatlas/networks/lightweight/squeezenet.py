@@ -10,7 +10,7 @@ from ...engine.errors import UsageError
 from ...nn.choosing import Choice, chosen
 from ..convolutional.alexnet import convolution
 from ..convolutional.nin import class_maps, mlpconv
-from ..image import AbstractImageNetwork, KeyMap, Size, is_small
+from ..image import AbstractImageNetwork, KeyMap, Size, is_small, last_map
 from ..layers import start_kaiming
 
 BYPASSES = (None, "simple", "complex")
@@ -111,14 +111,9 @@ class SqueezeNet(AbstractImageNetwork):
         small = is_small(input_size)
         kernel, stride, padding = (3, 1, 1) if small else (stem_kernel, 2, 0)
         stem = convolution(in_channels, stem_width, kernel, stride, padding, activation=activation)
-        rows, columns = (
-            _side(side, len(widths), 0 if small else stem_kernel) for side in input_size or (224, 224)
-        )
-        if min(rows, columns) < 1:
-            raise UsageError(
-                f"input_size={input_size} is too small for {len(widths)} stages: enlarge the images"
-            )
-        stages = _stages(stem_width, widths, small, squeeze_ratio, bypass, activation)
+        stages = list(_stages(stem_width, widths, small, squeeze_ratio, bypass, activation))
+        size = input_size or (224, 224)
+        rows, columns = last_map("squeezenet", in_channels, size, "enlarge the images", stem, *stages)
         self.channels = widths[-1][-1]
         features = self.channels * rows * columns
         super().__init__(
@@ -152,14 +147,6 @@ def _stages(
             fires.append(Fire(in_channels, round(width * squeeze_ratio), width, around, activation))
             in_channels = width
         yield fires
-
-
-def _side(side: int, poolings: int, kernel: int) -> int:
-    """The side of the last map; without a kernel, the stem and the first pooling leave it as it is."""
-    side = (side - kernel) // 2 + 1 if kernel else side
-    for _ in range(poolings if kernel else poolings - 1):
-        side = (side - 2) // 2 + 1  # ⌈(side - 3) / 2⌉ + 1
-    return side
 
 
 KEYS: KeyMap = (
