@@ -161,25 +161,25 @@ def test_maps_of_a_network_for_large_images():
 
 def test_maps_are_those_of_the_network():
     model = net().eval()
-    chosen = FeatureMaps(model, 1, stages=(1,))
+    chosen = FeatureMaps(model, stages=(1,))
     assert chosen.strides == (2,) and chosen.channels == (8,)
     assert torch.equal(chosen(images())[0], model.feature_maps(images())[1])
-    first = FeatureMaps(model, 1, stages=(0,))
+    first = FeatureMaps(model, stages=(0,))
     assert len(first.stages) == 1 and torch.equal(first(images())[0], model.feature_maps(images())[0])
     with pytest.raises(UsageError, match="the network has 2, numbered from 0"):
-        FeatureMaps(model, 1, stages=(2,))
+        FeatureMaps(model, stages=(2,))
 
 
 def test_looking_at_maps_leaves_the_network_as_it_was():
     model = net().train()
     before = copy.deepcopy(model.state_dict())
-    FeatureMaps(model, 1)
+    FeatureMaps(model)
     assert model.training and not changed(model, before)
 
 
 def test_maps_of_a_frozen_network_keep_it_frozen():
     model = net().freeze("stem", "stage1")
-    maps = FeatureMaps(model, 1).train()
+    maps = FeatureMaps(model).train()
     before = copy.deepcopy(maps.state_dict())
     step(maps, images())
     moved = changed(maps, before)

@@ -148,9 +148,9 @@ class FeatureMaps(nn.Module):
     less on a side where a network pads nothing.
     """
 
-    def __init__(self, network: AbstractImageNetwork, in_channels: int = 3, stages: Sequence[int] = ()):
+    def __init__(self, network: AbstractImageNetwork, stages: Sequence[int] = ()):
         super().__init__()
-        sizes = [_map_sizes(network, in_channels, side) for side in (LARGE, 2 * LARGE)]
+        sizes = [_map_sizes(network, side) for side in (LARGE, 2 * LARGE)]
         strides = [LARGE // (large - small) for (_, small), (_, large) in zip(*sizes, strict=True)]
         last = {stride: number for number, stride in enumerate(strides)}
         self.out = tuple(stages) or tuple(last.values())
@@ -182,9 +182,10 @@ class FeatureMaps(nn.Module):
         return self.whole[0].frozen_parameters()
 
 
-def _map_sizes(network: AbstractImageNetwork, in_channels: int, side: int) -> list[tuple[int, int]]:
+def _map_sizes(network: AbstractImageNetwork, side: int) -> list[tuple[int, int]]:
     """Channels and sides of each stage's map of a square image."""
-    maps = _shapes_of(_Maps(network), 1, in_channels, side, side)
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    maps = _shapes_of(_Maps(network), 1, first.in_channels, side, side)
     return [(each.shape[1], each.shape[2]) for each in maps]
 
 

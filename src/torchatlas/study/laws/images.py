@@ -38,9 +38,9 @@ def parts_fit_together(card: Card) -> None:
 
 def maps_are_as_told(card: Card) -> None:
     """The maps have the channels and strides that `FeatureMaps` tells, from fine to coarse."""
-    net, (channels, height, width) = build(card).eval(), input_shape(card)
-    maps = FeatureMaps(net, channels)
-    strides = FeatureMaps(net, channels, range(len(net.stages))).strides
+    net, (_, height, width) = build(card).eval(), input_shape(card)
+    maps = FeatureMaps(net)
+    strides = FeatureMaps(net, range(len(net.stages))).strides
     must(list(strides) == sorted(strides), f"{card.name}'s stages have the strides {strides}")
     for stride, count, found in zip(maps.strides, maps.channels, maps(example(card, 2)), strict=True):
         must(found.shape[:2] == (2, count), f"{card.name}: {tuple(found.shape)} for {count} channels")
