@@ -197,8 +197,10 @@ def test_an_interruption_ends_the_runs_and_the_command_goes_on(tmp_path, cluster
 
 
 def interrupt(run: Path, newest: str, number: int) -> None:
-    until(lambda: newest_of(run) > newest, "a checkpoint")
-    os.kill(os.getpid(), number)
+    try:
+        until(lambda: newest_of(run) > newest, "a checkpoint", 120)
+    finally:  # without the signal the comparison would go on to its last step
+        os.kill(os.getpid(), number)
 
 
 def newest_of(run: Path) -> str:
