@@ -1,6 +1,6 @@
-"""Networks of images beside timm's and torchvision's: training and inference, each pair in alternation.
+"""Networks of images beside timm's, torchvision's and pytorchcv's: training and inference, in alternation.
 
-`python -m bench images [NAME …]` in an environment that has timm and torchvision (`.parity`, made by
+`python -m bench images [NAME …]` in an environment that has the three (`.parity`, made by
 `make parity`). Ours over theirs is the ratio of times: below 1, ours is faster. `--chosen WORDS` is for
 both in other numerics (channels_last+bfloat16); `--build` times making the network.
 """
@@ -33,6 +33,7 @@ NETWORKS = (
     ("efficientnet_b0", "torchvision", "efficientnet_b0", 224, 8),
     ("efficientnet_b0", "timm", "efficientnet_b0", 224, 8),
     ("ghostnet_100", "timm", "ghostnet_100", 224, 8),
+    ("resnet20_cifar", "pytorchcv", "resnet20_cifar10", 32, 64),
 )
 
 
@@ -44,6 +45,10 @@ def peer(library: str, name: str) -> nn.Module:
         import torchvision
 
         return torchvision.models.get_model(name, weights=None)
+    if library == "pytorchcv":
+        from pytorchcv.model_provider import get_model
+
+        return get_model(name, pretrained=False)
     import timm
 
     return timm.create_model(name, pretrained=False)
@@ -82,7 +87,7 @@ def measure(row: tuple[str, str, str, int, int], count: int, words: str) -> list
     layout = torch.channels_last if numerics.channels_last else torch.contiguous_format
     nets = [net.to(memory_format=layout) for net in (create(name), peer(library, theirs))]
     x = torch.randn(batch, 3, side, side).to(memory_format=layout)
-    y, title = torch.randint(1000, (batch,)), f"{name} beside {library} ({words})"
+    y, title = torch.randint(10, (batch,)), f"{name} beside {library} ({words})"
     made = [
         pairs(f"{title}: training", *(training(net, numerics, x, y) for net in nets), count=count),
         pairs(f"{title}: inference", *(inference(net, numerics, x) for net in nets), count=count),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from captum.attr import Saliency
+from captum.attr import Deconvolution, GuidedBackprop, GuidedGradCam, LayerGradCam, Saliency
 from captum.robust import FGSM, PGD
 from torch import nn
 from torch.nn.utils import prune
@@ -32,6 +32,32 @@ def test_saliency(same, model):
     x, y = images()
     theirs = Saliency(model).attribute(x.clone().requires_grad_(), target=y, abs=True).amax(1)
     same("saliency", "captum.attr.Saliency", get("saliency")(model, x, y), theirs, 1e-14)
+
+
+@pytest.fixture
+def rectified():
+    """Two ReLUs and a pool, then all places of the map weighed, so that slopes differ from place to place."""
+    maps = (nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(5, 6, 2), nn.ReLU())
+    return nn.Sequential(*maps, nn.Flatten(), nn.Dropout(), nn.Linear(6 * 4 * 3, 4)).double().eval()
+
+
+def test_maps_of_a_layer_and_rectified_signals(same, rectified):
+    x, y = torch.randn(5, 3, 12, 10, dtype=torch.double), torch.tensor([0, 3, 1, 2, 2])
+
+    def resized(maps):
+        return torch.nn.functional.interpolate(maps, (12, 10), mode="bilinear").squeeze(1)
+
+    theirs = resized(LayerGradCam(rectified, rectified[4]).attribute(x, y, relu_attributions=True))
+    same("gradcam", "captum.attr.LayerGradCam", get("gradcam")(rectified, x, y), theirs, 1e-12)
+    theirs = resized(LayerGradCam(rectified, rectified[1]).attribute(x, y, relu_attributions=True))
+    same("gradcam", "captum.attr.LayerGradCam", get("gradcam")(rectified, x, y, layer="1"), theirs, 1e-12)
+    for name, peer in (("guided_backprop", GuidedBackprop), ("deconvnet_vis", Deconvolution)):
+        ours = get(name)(rectified, x, y)
+        theirs = peer(rectified).attribute(x.clone().requires_grad_(), y).abs().amax(1)
+        same(name, f"captum.attr.{peer.__name__}", ours, theirs, 1e-12)
+    peer = GuidedGradCam(rectified, rectified[4])
+    theirs = peer.attribute(x.clone().requires_grad_(), y, interpolate_mode="bilinear").abs().amax(1)
+    same("guided_gradcam", "captum.attr.GuidedGradCam", get("guided_gradcam")(rectified, x, y), theirs, 1e-12)
 
 
 @pytest.mark.parametrize("targeted", [False, True])

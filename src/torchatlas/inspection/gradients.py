@@ -26,6 +26,20 @@ def input_gradient(model: Model, x: Tensor, score: Callable[[Tensor], Tensor]) -
     return gradient
 
 
+def class_scores(scores: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The scores (b,) of the classes y (b,), by default of the best ones; and those classes.
+
+    Raises UsageError for classes that are not there.
+    """
+    scores = scores.reshape(len(scores), -1)
+    chosen = scores.argmax(1) if y is None else y
+    if chosen.shape != (len(scores),):
+        raise UsageError(f"one class for each of {len(scores)} rows is wanted, not {tuple(chosen.shape)}")
+    if bool(((chosen < 0) | (chosen >= scores.shape[1])).any()):
+        raise UsageError(f"classes are 0 to {scores.shape[1] - 1}, and got {chosen.tolist()}")
+    return scores.gather(1, chosen[:, None])[:, 0], chosen
+
+
 @contextmanager
 def evaluating(model: Model) -> Iterator[None]:
     """A module in evaluation mode within, each of its parts afterwards in the mode that it had."""

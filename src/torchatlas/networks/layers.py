@@ -30,8 +30,13 @@ def conv_norm(
     conv = nn.Conv2d(in_channels, channels, kernel, stride, padding, groups=groups, bias=False)
     layers: list[nn.Module] = [conv, nn.BatchNorm2d(channels, eps)]
     if activation is not None:
-        layers.append(chosen(activation, channels))
+        layers.append(activated(activation, channels))
     return nn.Sequential(*layers)
+
+
+def activated(activation: Choice, channels: int) -> nn.Module:
+    """The activation of a fresh map that nothing else needs: ReLU writes over it."""
+    return nn.ReLU(inplace=True) if activation == "relu" else chosen(activation, channels)
 
 
 def mean_pool() -> nn.Sequential:

@@ -40,6 +40,18 @@ def scaled_by_the_batch():
     return explain
 
 
+def unweighed():
+    return lambda model, x, y=None, layer=None: model.maps(x).mean(1).detach()
+
+
+def leaves_a_hook():
+    def explain(model, x, y=None):
+        model.register_forward_hook(lambda *told: None)
+        return saliency(model, x, y)
+
+    return explain
+
+
 def wakes():
     def explain(model, x, y=None):
         found = saliency(model, x, y)
@@ -52,6 +64,8 @@ CASES = [
     ("with_channels", "map_has_the_inputs_form"),
     ("nothing", "map_has_the_inputs_form"),
     ("everywhere", "unused_inputs_have_none"),
+    ("unweighed", "unused_maps_count_nothing"),
+    ("leaves_a_hook", "the_model_notices_nothing"),
     ("by_size", "a_constant_changes_nothing"),
     ("first_class", "the_class_decides"),
     ("scaled_by_the_batch", "rows_do_not_meet"),

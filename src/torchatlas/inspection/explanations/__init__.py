@@ -1,3 +1,9 @@
 """Explanations: which parts of an input a model's answer hangs on."""
 
+from .activation_maps import cam as cam, gradcam as gradcam, gradcam_pp as gradcam_pp
 from .gradient import saliency as saliency
+from .rectified import (
+    deconvnet_vis as deconvnet_vis,
+    guided_backprop as guided_backprop,
+    guided_gradcam as guided_gradcam,
+)

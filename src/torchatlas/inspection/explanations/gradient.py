@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ...cards.card import method
-from ..gradients import Model, input_gradient
+from ..gradients import Model, class_scores, input_gradient
 
 
 @method(
@@ -22,11 +22,8 @@ def saliency(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
     model: a batch to scores (batch, classes), or one value each; a module is asked in evaluation mode.
     y: the class to explain, (batch,); without it, the one that the model sees.
     Shapes: (batch, channels, height, width) -> (batch, height, width); (batch, features) stay.
+    Raises UsageError for a class that is not there.
     """
 
-    def chosen(scores: Tensor) -> Tensor:
-        scores = scores.reshape(len(scores), -1)
-        return scores.gather(1, (scores.argmax(1) if y is None else y)[:, None])
-
-    steepness = input_gradient(model, x, chosen).abs()
+    steepness = input_gradient(model, x, lambda scores: class_scores(scores, y)[0]).abs()
     return steepness.amax(1) if x.ndim > 2 else steepness

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.attention.placing import Choice as Attention, attention as attended
-from ...nn.choosing import Choice, chosen
+from ...nn.choosing import Choice
 from ...nn.regularization.stochastic_depth import StochasticDepth, drop_rates
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
-from ..layers import conv_norm, mean_pool, pooled_stem, start_kaiming
+from ..layers import activated, conv_norm, mean_pool, pooled_stem, start_kaiming
 
 Shortcut = Callable[[int, int, int], nn.Module]  # (channels in, channels out, stride)
 
@@ -45,7 +45,7 @@ class AbstractResidualBlock(nn.Module):
         self.body = nn.Sequential(*body, *ends)
         same = stride == 1 and in_channels == channels
         self.shortcut = nn.Identity() if same else shortcut(in_channels, channels, stride)
-        self.activation = chosen(activation, channels)
+        self.activation = activated(activation, channels)
 
     def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c', ⌈h/stride⌉, ⌈w/stride⌉)
         return self.activation(self.body(x) + self.shortcut(x))

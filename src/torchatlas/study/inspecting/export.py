@@ -249,6 +249,8 @@ def write_onnx(program: ExportedProgram, path: Path, facts: dict[str, Any]) -> N
     if size >= ONNX_LIMIT:
         raise UsageError(f"an ONNX file holds 2 GB, and this model has {size / 2**30:.1f}: say --to torch")
     names = [facts["input"]["name"]], [facts["output"]["name"]]
+    table = {operation: instead for operation, instead in INSTEAD.items() if _calls(program, operation)}
+    program = program.run_decompositions(table) if table else program
     made = torch.onnx.export(program, dynamo=True, verbose=False, input_names=names[0], output_names=names[1])
     assert made is not None
     shape = made.model.graph.inputs[0].shape
@@ -257,6 +259,40 @@ def write_onnx(program: ExportedProgram, path: Path, facts: dict[str, Any]) -> N
     as_words = {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
     made.model.metadata_props.update(as_words)
     made.save(path)
+
+
+def _calls(program: ExportedProgram, operation: Any) -> bool:
+    return any(node.target is operation for node in program.graph.nodes)
+
+
+def _largest_of_windows(x: Tensor, size: list[int]) -> tuple[Tensor, None]:
+    """Adaptive max pooling in slices; window i of n over h pixels is ⌊ih/n⌋ to ⌈(i+1)h/n⌉."""
+
+    def windows(dim: int, count: int) -> list[tuple[int, int]]:
+        pixels = x.shape[dim]
+        return [(i * pixels // count, -(-(i + 1) * pixels // count)) for i in range(count)]
+
+    rows = [
+        torch.stack(
+            [x[..., top:bottom, left:right].amax((-2, -1)) for left, right in windows(-1, size[1])], -1
+        )
+        for top, bottom in windows(-2, size[0])
+    ]
+    return torch.stack(rows, -2), None
+
+
+def _distances(a: Tensor, b: Tensor, p: float, mode: int | None) -> Tensor:
+    """All distances of rows, in the one norm that the catalog's methods take."""
+    if p != 1:
+        raise NotImplementedError(f"distances with p = {p}")
+    return (a[..., :, None, :] - b[..., None, :, :]).abs().sum(-1)
+
+
+INSTEAD: dict[Any, Callable[..., Any]] = {  # operations that ONNX lacks, in such as it has
+    torch.ops.aten.adaptive_max_pool2d.default: _largest_of_windows,
+    torch.ops.aten._cdist_forward.default: _distances,
+    torch.ops.aten.cdist.default: lambda a, b, p=2.0, mode=None: _distances(a, b, p, mode),
+}
 
 
 def read_onnx(path: Path) -> Callable[[Tensor], Array]:

@@ -68,11 +68,14 @@ LAWS: dict[str, tuple[Check, ...]] = {
 }
 
 
+PUBLISHED = (networks.has_the_stated_size, images.full_size_runs)  # what `tiny` has no part in
+
+
 def laws_for(card: Card) -> Iterator[Law]:
     """The laws of a card's family or kind, each ready to be checked; none for kinds that have no laws yet.
 
     Learners with densities, flows and diffusions keep the laws of those too, and networks of images theirs.
-    Of a network that another stands for in the laws' setting only the size is checked.
+    Of a network that another stands for in the laws' setting only its published size is checked.
     """
     family = "" if card.kind == "tool" else card.family  # a decoder beside a loss is no loss
     checks = LAWS.get(family, LAWS.get(card.kind, ()))
@@ -82,6 +85,6 @@ def laws_for(card: Card) -> Iterator[Law]:
         checks += diffusions.LAWS if diffusions.is_diffusion(card) else ()
     if card.kind == "network":
         checks += images.laws_of(card)
-        checks = checks if networks.stands_for_itself(card) else (networks.has_the_stated_size,)
+        checks = checks if networks.stands_for_itself(card) else tuple(c for c in checks if c in PUBLISHED)
     for check in checks:
         yield Law.of(check, card)

@@ -38,7 +38,9 @@ def inputs(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
 def noticed(model: nn.Module) -> list[Any]:
     """All that must not change in a model that is looked at."""
     state = [tensor.clone() for tensor in model.state_dict().values()]
-    return [state, [p.grad for p in model.parameters()], [part.training for part in model.modules()]]
+    hooks = [len(part._forward_hooks) + len(part._forward_pre_hooks) for part in model.modules()]
+    modes = [part.training for part in model.modules()]
+    return [state, [p.grad for p in model.parameters()], modes, hooks]
 
 
 def must_not_notice(model: nn.Module, look: Callable[[], Any], name: str) -> None:
@@ -53,6 +55,7 @@ def must_not_notice(model: nn.Module, look: Callable[[], Any], name: str) -> Non
     same = all(a is b and bool((a == 1).all()) for a, b in zip(before[1], after[1], strict=True))
     must(same, f"{name} changes the gradients that the model's parameters hold")
     must(before[2] == after[2], f"{name} leaves parts of the model in another mode")
+    must(before[3] == after[3], f"{name} leaves hooks in the model")
     must(wants == [p.requires_grad for p in model.parameters()], f"{name} freezes or thaws parameters")
 
 

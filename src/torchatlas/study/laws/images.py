@@ -1,15 +1,16 @@
 """Laws of networks of stages: their parts fit together, and how they are computed changes nothing."""
 
 import copy
+import inspect
 
 import torch
 from torch import Tensor
 
 from ...cards.card import Card
-from ...cards.reader import get
+from ...cards.reader import create, get
 from ...networks.image import AbstractImageNetwork, AbstractStagedNetwork, FeatureMaps
-from .law import Check, close, must
-from .networks import build, example, input_shape
+from .law import Check, close, draw, must
+from .networks import PUBLISHED, build, example, input_shape
 
 
 def laws_of(card: Card) -> tuple[Check, ...]:
@@ -46,6 +47,17 @@ def maps_are_as_told(card: Card) -> None:
         must(found.shape[:2] == (2, count), f"{card.name}: {tuple(found.shape)} for {count} channels")
         for size, side in zip((height, width), found.shape[2:], strict=True):
             must(abs(side - size / stride) < 3, f"{card.name}: {side} pixels of {size} at stride {stride}")
+
+
+def full_size_runs(card: Card) -> None:
+    """As it is published, without an option, it makes finite logits of two images."""
+    signature = inspect.signature(get(card.name)).parameters
+    known = {word: p.default for word, p in signature.items()}
+    x = draw(2, known["in_channels"], *(known.get("input_size") or PUBLISHED))
+    with torch.no_grad():
+        logits = create(card.name).eval()(x)
+    must(logits.shape == (2, known["num_classes"]), f"{card.name} makes {tuple(logits.shape)}")
+    must(bool(logits.isfinite().all()), f"{card.name} makes logits that are not finite")
 
 
 def memory_layout_changes_nothing(card: Card) -> None:
@@ -104,6 +116,7 @@ def _has_weights(module: torch.nn.Module) -> bool:
 
 
 STAGED: tuple[Check, ...] = (
+    full_size_runs,
     parts_fit_together,
     memory_layout_changes_nothing,
     half_precision_is_near,

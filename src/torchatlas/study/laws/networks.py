@@ -2,6 +2,9 @@
 
 import inspect
 import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -11,6 +14,7 @@ from ...cards.card import Card
 from ...cards.reader import catalog, create, get
 from ...generative.autoregressive.language_model import LanguageModel
 from ...learning.supervised.supervised import Supervised
+from ..inspecting.export import PACKAGES, read_onnx, write_onnx
 from .law import Check, close, draw, must
 
 FALLBACKS: dict[str, Any] = {"in_features": 12, "num_classes": 3, "in_channels": 1}
@@ -215,6 +219,20 @@ def exports(card: Card) -> None:
     close(exported(more), net(more), 1e-5, f"{card.name} exported")
 
 
+def runs_in_onnx_runtime(card: Card) -> None:
+    """Written as ONNX it gives the same, in batches of another size than the traced one."""
+    net, x = build(card).eval(), example(card, 3)
+    with warnings.catch_warnings(), TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")  # the exporters' own, of what they do not use
+        program = torch.export.export(net, (x,), dynamic_shapes=({0: torch.export.Dim.AUTO},))
+        file = Path(folder) / "network.onnx"
+        write_onnx(program, file, {"input": {"name": "x"}, "output": {"name": "y"}})
+        run = read_onnx(file)
+    for count in (1, 5):
+        more = example(card, count, seed=1)
+        close(torch.from_numpy(run(more)), net(more), 1e-4, f"{card.name} in ONNX Runtime")
+
+
 def seed_decides(card: Card) -> None:
     """The same seed gives the same weights and the same noise."""
     x, outputs = example(card, 4), []
@@ -247,6 +265,7 @@ LAWS: tuple[Check, ...] = (
     learns_eight_samples,
     compiles,
     exports,
+    *((runs_in_onnx_runtime,) if all(map(find_spec, PACKAGES)) else ()),
     seed_decides,
     state_round_trips,
 )
