@@ -5,6 +5,7 @@ from .diffusion_unet import (
     TimeMLP as TimeMLP,
     time_embedding as time_embedding,
 )
+from .highway import Highway as Highway
 from .linear import (
     LinearRegression as LinearRegression,
     LogisticRegression as LogisticRegression,
