@@ -79,6 +79,15 @@ def test_names_and_shapes_must_fit():
     assert same(load_weights(model, old), net(1))
 
 
+def test_a_linear_map_takes_the_weights_of_a_filter_of_one_pixel():
+    state, model = net(1).state_dict(), net(2)
+    as_filter = state | {"head.weight": state["head.weight"][..., None, None]}
+    assert same(load_weights(model, as_filter), net(1))
+    turned = state | {"head.weight": state["head.weight"].T}
+    with pytest.raises(UsageError, match="1 of another shape"):
+        load_weights(model, turned)
+
+
 def test_what_differs_is_counted_with_three_names():
     wanted = {name: torch.zeros(1) for name in "abcd"}
     assert unlike(wanted, wanted) == ""

@@ -55,9 +55,16 @@ def convert(network: nn.Module, state: State, library: str = "") -> dict[str, Te
     if library and library not in maps:
         known = f"it knows those of {', '.join(maps)}" if maps else "it knows its own alone"
         raise UsageError(f"{type(network).__name__} knows no names of {library}'s weights; {known}")
-    wanted = network.state_dict().keys()
+    wanted = network.state_dict()
     ways = [maps[library]] if library else [(), *maps.values()]
-    return min((_renamed(state, way) for way in ways), key=lambda found: len(wanted ^ found.keys()))
+    found = min((_renamed(state, way) for way in ways), key=lambda found: len(wanted.keys() ^ found.keys()))
+    return {name: _shaped(tensor, wanted.get(name, tensor)) for name, tensor in found.items()}
+
+
+def _shaped(tensor: Tensor, wanted: Tensor) -> Tensor:
+    """A tensor in the wanted shape where only dimensions of 1 tell them apart: a linear map is a 1×1 filter."""
+    alike = [side for side in tensor.shape if side > 1] == [side for side in wanted.shape if side > 1]
+    return tensor.reshape(wanted.shape) if alike else tensor
 
 
 def _renamed(state: State, way: KeyMap) -> dict[str, Tensor]:

@@ -102,6 +102,18 @@ KEYS: KeyMap = (
     (r"^head\.norm\.", "neck.2."),
     (r"^head\.fc\.", "head."),
 )
+KEYS_TORCHVISION: KeyMap = (
+    (r"^features\.0\.", "stem."),
+    *((rf"^features\.{2 * k + 1}\.(\d+)\.", rf"stages.{k}.block\1.") for k in range(4)),
+    *((rf"^features\.{2 * k}\.", f"stages.{k}.downsample.") for k in range(1, 4)),
+    (r"\.block\.0\.", ".conv."),
+    (r"\.block\.2\.", ".norm."),
+    (r"\.block\.3\.", ".mlp.0."),
+    (r"\.block\.5\.", ".mlp.3."),
+    (r"\.layer_scale$", ".scale"),
+    (r"^classifier\.0\.", "neck.2."),
+    (r"^classifier\.2\.", "head."),
+)
 
 
 @method(
@@ -173,7 +185,7 @@ class ConvNeXt(AbstractImageNetwork):
     Errors: `UsageError` where not each stage has its width, for an even kernel, and for smaller images.
     """
 
-    key_maps: ClassVar[Mapping[str, KeyMap]] = {"timm": KEYS}
+    key_maps: ClassVar[Mapping[str, KeyMap]] = {"timm": KEYS, "torchvision": KEYS_TORCHVISION}
 
     def __init__(
         self,

@@ -84,7 +84,7 @@ def export(run: Run | str | Path, to: str | None = None, out: str | Path | None 
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             fresh = Path(folder) / path.name
-            with _told(f"{run.recipe.method} cannot be exported to {to}"):
+            with exporting(f"{run.recipe.method} cannot be exported to {to}"):
                 write(program, fresh, facts)
                 difference = _difference(run, read(fresh))
             fresh.replace(path)
@@ -223,7 +223,7 @@ def _difference(run: Run, answer: Callable[[Tensor], Array]) -> float:
 def _traced(run: Run) -> ExportedProgram:
     """The program from raw inputs to answers, for any batch size."""
     rows = torch.export.Dim("n")
-    with _told(f"{run.recipe.method} cannot be exported"):
+    with exporting(f"{run.recipe.method} cannot be exported"):
         model, x = Answers(run).eval(), _example(run, TRACED)
         program = torch.export.export(model, (x,), dynamic_shapes=({0: rows},))
     program.example_inputs = None  # would be kept as a pickle
@@ -364,7 +364,7 @@ def _shape(shape: list[Any]) -> str:
 
 
 @contextmanager
-def _told(trying: str) -> Iterator[None]:
+def exporting(trying: str) -> Iterator[None]:
     """Turn any error within into an AtlasError of one line; keep PyTorch quiet of what it does inside."""
     registry = logging.getLogger("torch.onnx._internal.exporter._registration")
     registry.addFilter(_is_news)

@@ -14,7 +14,7 @@ from ...cards.card import Card
 from ...cards.reader import catalog, create, get
 from ...generative.autoregressive.language_model import LanguageModel
 from ...learning.supervised.supervised import Supervised
-from ..inspecting.export import PACKAGES, read_onnx, write_onnx
+from ..inspecting.export import PACKAGES, exporting, read_onnx, write_onnx
 from .law import Check, close, draw, must
 
 FALLBACKS: dict[str, Any] = {"in_features": 12, "num_classes": 3, "in_channels": 1}
@@ -222,9 +222,8 @@ def exports(card: Card) -> None:
 def runs_in_onnx_runtime(card: Card) -> None:
     """Written as ONNX it gives the same, in batches of another size than the traced one."""
     net, x = build(card).eval(), example(card, 3)
-    with warnings.catch_warnings(), TemporaryDirectory() as folder:
-        warnings.simplefilter("ignore")  # the exporters' own, of what they do not use
-        program = torch.export.export(net, (x,), dynamic_shapes=({0: torch.export.Dim.AUTO},))
+    with exporting(f"{card.name} cannot be exported to ONNX"), TemporaryDirectory() as folder:
+        program = torch.export.export(net, (x,), dynamic_shapes=({0: torch.export.Dim("n")},))
         file = Path(folder) / "network.onnx"
         write_onnx(program, file, {"input": {"name": "x"}, "output": {"name": "y"}})
         run = read_onnx(file)
