@@ -29,6 +29,18 @@ def test_network(same, peer: Peer):
         same(peer.ours, f"{peer.library}.{peer.name}", mine, other, 1e-5)
 
 
+def test_nasnet_but_for_the_border_of_means(same):
+    """timm's means of 3×3 pixels at stride 2 count the border's zeros; pytorchcv's and ours do not."""
+    theirs = shake(made(Peer("nasnet_a_large", "timm", "nasnetalarge"))).double().train()
+    for name, module in list(theirs.named_modules()):
+        if type(module).__name__ == "AvgPool2dSame":
+            theirs.set_submodule(name, torch.nn.AvgPool2d(3, 2, 1, count_include_pad=False))
+    ours = load_weights(create("nasnet_a_large", dropout=0.0), theirs.state_dict(), names="timm").double()
+    x = torch.randn(2, 3, 67, 99, dtype=torch.double)  # maps of odd size, whose border is alike on both sides
+    with torch.no_grad():
+        same("nasnet_a_large", "timm.nasnetalarge, means patched", ours(x), theirs(x), 1e-5)
+
+
 @pytest.mark.parametrize("peer", ANCHORS, ids=str)
 def test_anchor_is_what_the_library_answers(peer: Peer):
     """Where it is not any more: `.parity/bin/python parity/anchors.py`."""

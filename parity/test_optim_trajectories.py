@@ -6,6 +6,8 @@ import optax
 import pytest
 import pytorch_optimizer
 import torch
+import torchvision_operators  # noqa: F401  before timm
+from timm.utils.agc import adaptive_clip_grad
 from transformers.optimization import Adafactor
 
 from torchatlas import create, get
@@ -295,6 +297,19 @@ def test_lookahead(same):
     sgd = lambda params, lr: torch.optim.SGD(params, lr=lr, momentum=0.9)
     peer = one(lambda params, lr: pytorch_optimizer.Lookahead(sgd(params, lr), k=5, alpha=0.5))
     same("lookahead", "pytorch_optimizer.Lookahead", mine, peer, 1e-12)
+
+
+def test_agc(same):
+    """timm clips in place, whatever group a weight is in."""
+
+    class Clipped(torch.optim.SGD):
+        def step(self, closure=None):
+            adaptive_clip_grad(self.param_groups[0]["params"], 0.01, eps=1e-3)
+            super().step()
+
+    mine = one(lambda params, lr: create("agc", params, base="sgd(momentum=0.9)", lr=lr), lr=1.0)
+    peer = one(lambda params, lr: Clipped(params, lr=lr, momentum=0.9), lr=1.0)
+    same("agc", "timm.utils.agc", mine, peer, 1e-12)
 
 
 def test_sam(same):

@@ -55,17 +55,25 @@ def filled(stub: str, name: str, family: str) -> str:
     return re.sub("|".join(words), lambda match: words[match.group()], text)
 
 
-def with_export(text: str, line: str) -> str:
-    """An `__init__.py` with one more export line, in the order of the pages."""
+FIRST = """from typing import TYPE_CHECKING
+
+from {dots}cards.exports import exports
+
+if TYPE_CHECKING:
+    {line}
+else:
+    __getattr__, __dir__ = exports(__name__, __file__)
+"""
+
+
+def with_export(text: str, line: str, dots: str) -> str:
+    """A family's `__init__.py` with one more export, in the order of the pages; dots lead to the package."""
     lines = text.splitlines()
-    imports = [at for at, old in enumerate(lines) if old.startswith("from .")]
-    later = [at for at in imports if lines[at] > line]
-    if later:
-        lines.insert(later[0], line)
-    elif imports:
-        lines.insert(imports[-1] + 1, line)
-    else:
-        lines += ["", line] if lines else [line]
+    if "if TYPE_CHECKING:" not in lines:
+        return text + "\n" * bool(text) + FIRST.format(dots=dots, line=line)
+    line = f"    {line}"
+    later = [at for at, old in enumerate(lines) if old.startswith("    from .") and old > line]
+    lines.insert(later[0] if later else lines.index("else:"), line)
     return "\n".join(lines) + "\n"
 
 
@@ -94,7 +102,8 @@ def write(root: Path, name: str, family: str) -> list[Path]:
     thing = thing_of(name, family)
     page.write_text(filled(kind, name, family), encoding="utf-8")
     line = f"from .{name} import {thing} as {thing}"
-    exports.write_text(with_export(exports.read_text(encoding="utf-8"), line), encoding="utf-8")
+    dots = "." * (family.count("/") + 2)
+    exports.write_text(with_export(exports.read_text(encoding="utf-8"), line, dots), encoding="utf-8")
     test.parent.mkdir(parents=True, exist_ok=True)
     test.write_text(filled("test_layer" if kind == "layer" else "test", name, family), encoding="utf-8")
     return [page, exports, test]

@@ -9,6 +9,7 @@ from bench.broken import (
     connections,
     convolutions,
     dense_and_wide,
+    designed_networks,
     embeddings_and_pairs,
     explanations,
     inception,
@@ -17,9 +18,11 @@ from bench.broken import (
     optimizers,
     plain_convolutional,
     regularization,
+    searched_networks,
     sparse_networks,
     spine,
     squeeze_and_shuffle,
+    transformers_of_images,
 )
 from bench.broken.mutation import Mutation as Mutation
 
@@ -32,6 +35,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *connections.MUTATIONS,
     *convolutions.MUTATIONS,
     *dense_and_wide.MUTATIONS,
+    *designed_networks.MUTATIONS,
     *embeddings_and_pairs.MUTATIONS,
     *explanations.MUTATIONS,
     *inception.MUTATIONS,
@@ -40,7 +44,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     *optimizers.MUTATIONS,
     *plain_convolutional.MUTATIONS,
     *regularization.MUTATIONS,
+    *searched_networks.MUTATIONS,
     *sparse_networks.MUTATIONS,
     *spine.MUTATIONS,
     *squeeze_and_shuffle.MUTATIONS,
+    *transformers_of_images.MUTATIONS,
 )

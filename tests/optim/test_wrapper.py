@@ -8,7 +8,7 @@ from torchatlas import create
 from torchatlas.cards.reader import UnknownName, UnknownOption
 from torchatlas.engine.errors import UsageError
 
-WRAPPERS = ("lookahead", "sam", "zeroth_order", "forward_gradient")
+WRAPPERS = ("agc", "lookahead", "sam", "zeroth_order", "forward_gradient")
 
 
 def weights(count=2):

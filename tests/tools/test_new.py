@@ -32,12 +32,31 @@ def new() -> ModuleType:
     return module
 
 
+def family_of(dots: str, *pages: str) -> str:
+    lines = [f"    from .{page} import {page.title()} as {page.title()}" for page in pages]
+    return "\n".join(
+        [
+            '"""A family."""',
+            "",
+            "from typing import TYPE_CHECKING",
+            "",
+            f"from {dots}cards.exports import exports",
+            "",
+            "if TYPE_CHECKING:",
+            *lines,
+            "else:",
+            "    __getattr__, __dir__ = exports(__name__, __file__)",
+            "",
+        ]
+    )
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     for family in FAMILIES:
         folder = tmp_path / "src" / "torchatlas" / family
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "__init__.py").write_text('"""A family."""\n\nfrom .beta import Beta as Beta\n')
+        (folder / "__init__.py").write_text(family_of("." * (family.count("/") + 2), "beta"))
     return tmp_path
 
 
@@ -68,20 +87,14 @@ def test_stubs_keep_the_house_style(new: ModuleType, tree: Path) -> None:
 def test_the_export_line_is_put_in_order(new: ModuleType, tree: Path) -> None:
     for name in ("gamma", "alpha"):
         new.write(tree, name, "optim")
-    lines = (tree / "src/torchatlas/optim/__init__.py").read_text().splitlines()
-    assert lines == [
-        '"""A family."""',
-        "",
-        "from .alpha import Alpha as Alpha",
-        "from .beta import Beta as Beta",
-        "from .gamma import Gamma as Gamma",
-    ]
+    text = (tree / "src/torchatlas/optim/__init__.py").read_text()
+    assert text == family_of("..", "alpha", "beta", "gamma")
 
 
 def test_the_first_export_of_a_family(new: ModuleType) -> None:
     line = "from .alpha import Alpha as Alpha"
-    assert new.with_export("", line) == f"{line}\n"
-    assert new.with_export('"""A family."""\n', line) == f'"""A family."""\n\n{line}\n'
+    assert new.with_export('"""A family."""\n', line, "...") == family_of("...", "alpha")
+    assert new.with_export("", line, "...") == family_of("...", "alpha").partition("\n\n")[2]
 
 
 def test_the_test_stub_fails_until_it_is_written(new: ModuleType, tree: Path) -> None:

@@ -62,7 +62,7 @@ def convert(network: nn.Module, state: State, library: str = "") -> dict[str, Te
 
 
 def _shaped(tensor: Tensor, wanted: Tensor) -> Tensor:
-    """A tensor in the wanted shape where only dimensions of 1 tell them apart: a linear map is a 1×1 filter."""
+    """A tensor in the wanted shape, where only sides of 1 tell them apart: a linear map is a 1×1 filter."""
     alike = [side for side in tensor.shape if side > 1] == [side for side in wanted.shape if side > 1]
     return tensor.reshape(wanted.shape) if alike else tensor
 

@@ -67,7 +67,7 @@ def test_channels_grow_by_the_same_step():
     assert [row[-1] for row in pyramid((18,) * 3, 16, 84)] == [44, 72, 100]
 
 
-# The sizes of the networks as their authors' code makes them; its paper counts 0.7 % less or so.
+# The sizes of the networks as their authors' code makes them.
 @pytest.mark.parametrize(
     ("name", "parameters", "depth", "last"),
     [

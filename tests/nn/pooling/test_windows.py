@@ -1,7 +1,10 @@
+from itertools import product
+
 import pytest
 import torch
+from torch.nn.functional import avg_pool2d
 
-from torchatlas.nn.pooling.windows import pair, window_means, windows
+from torchatlas.nn.pooling.windows import WindowMeans, pair, window_means, windows
 
 
 def test_windows_stand_side_by_side():
@@ -30,3 +33,11 @@ def test_means_of_windows_that_the_border_cuts_are_of_what_is_left(shape, size):
             torch.testing.assert_close(y[:, :, i, j], part.mean((2, 3)))
     assert y.shape[2:] == (-(-shape[0] // down), -(-shape[1] // across))
     assert torch.autograd.gradcheck(lambda x: window_means(x, size), x)
+
+
+def test_means_at_a_stride_with_a_border_are_avg_pool2ds():
+    for height, size, stride, border in product(range(3, 9), (2, 3), (1, 2, 3), (0, 1)):
+        x = torch.randn(2, 3, height, 7)
+        expected = avg_pool2d(x, size, stride, border, ceil_mode=True, count_include_pad=False)
+        torch.testing.assert_close(window_means(x, size, stride, border), expected)
+    assert torch.equal(WindowMeans(3)(x), window_means(x, 3))

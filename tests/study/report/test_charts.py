@@ -44,6 +44,16 @@ def test_the_curve_is_the_mean_over_seeds():
     assert lines(first, "s0-curve")[0][:, 1] == pytest.approx(expected)
 
 
+def test_a_curve_of_one_point_is_a_dot():
+    study = image_study()
+    drawn = learning(View(study))[0].figure.axes[0].lines
+    assert {line.get_marker() for line in drawn} == {""}
+    for run in (run for method in study.methods for run in method.runs):
+        run.curve = run.curve[:1]
+    drawn = learning(View(study))[0].figure.axes[0].lines
+    assert drawn and {line.get_marker() for line in drawn} == {"o"}
+
+
 def test_failed_runs_have_no_part_in_the_curve():
     study = table_study()
     with_failed = lines(learning(View(study))[0], "s2-curve")[0]

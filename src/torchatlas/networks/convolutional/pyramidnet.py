@@ -11,6 +11,7 @@ from ...cards.card import method
 from ...engine.errors import UsageError
 from ...nn.attention.placing import Choice as Attention, attention as attended
 from ...nn.choosing import Choice, chosen
+from ...nn.pooling.windows import WindowMeans
 from ...nn.regularization.stochastic_depth import StochasticDepth, drop_rates
 from ..image import AbstractImageNetwork, KeyMap, Size
 from ..layers import blocks_of, conv_norm, mean_pool, start_kaiming
@@ -48,7 +49,7 @@ class PyramidBlock(nn.Module):
         ends = (attended(attention, channels), *([StochasticDepth(drop_path)] if drop_path else []))
         self.body = nn.Sequential(*first, *layers)
         self.end = nn.Sequential(nn.BatchNorm2d(channels), *ends)
-        self.pool = nn.AvgPool2d(2, ceil_mode=True) if stride == 2 else nn.Identity()
+        self.pool = WindowMeans(2) if stride == 2 else nn.Identity()
         self.new = channels - in_channels
 
     def forward(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c + new, ⌈h/stride⌉, ⌈w/stride⌉)

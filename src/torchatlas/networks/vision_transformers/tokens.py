@@ -14,6 +14,15 @@ PAPER_SIZE = (224, 224)
 EPS = 1e-6  # of the papers' layer normalisations
 
 
+def refuse_other_sizes(x: Tensor, size: Size) -> None:
+    """Raises UsageError for images of another size than a network was built for."""
+    if x.shape[2:] != size:
+        raise UsageError(
+            f"images of {x.shape[2]}×{x.shape[3]} for a network that was built for {size[0]}×{size[1]}: say "
+            f"input_size={tuple(x.shape[2:])}"
+        )
+
+
 class Patches(nn.Module):
     """An image cut into squares, each mapped to a token: a convolution whose stride is its kernel.
 
@@ -36,11 +45,7 @@ class Patches(nn.Module):
         self.conv = nn.Conv2d(in_channels, width, side, side)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[2:] != self.size:
-            raise UsageError(
-                f"images of {x.shape[2]}×{x.shape[3]} for a network that was built for "
-                f"{self.size[0]}×{self.size[1]}: say input_size={tuple(x.shape[2:])}"
-            )
+        refuse_other_sizes(x, self.size)
         return self.conv(x).flatten(2).mT
 
 

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 Size = int | tuple[int, int]
 
@@ -18,14 +18,32 @@ def windows(x: Tensor, size: Size, stride: Size | None = None) -> Tensor:  # (b,
     return x.unfold(2, high, down).unfold(3, wide, across).flatten(4)
 
 
-def window_means(x: Tensor, size: Size) -> Tensor:  # (b, c, h, w) -> (b, c, h', w')
-    """The mean of each window side by side; those that the border cuts are of what is left.
+def window_means(
+    x: Tensor, size: Size, stride: Size | None = None, border: Size = 0
+) -> Tensor:  # (b, c, h, w) -> (b, c, h', w')
+    """The mean of each window, side by side or at a stride; of those that the border cuts, of what is left.
 
-    `avg_pool2d` with ceil_mode, whose gradient Inductor gets wrong where windows are cut (torch 2.13).
+    `avg_pool2d` with ceil_mode and count_include_pad=False, whose gradient Inductor gets wrong where windows
+    are cut (torch 2.13). border: pixels above and below, left and right, that are not there.
     """
-    down, across = pair(size)
-    border = (0, -x.shape[3] % across, 0, -x.shape[2] % down)
-    if not any(border):
-        return F.avg_pool2d(x, (down, across))
-    means, shares = (F.avg_pool2d(F.pad(y, border), (down, across)) for y in (x, torch.ones_like(x[:1, :1])))
+    sizes, steps, edges = pair(size), pair(size if stride is None else stride), pair(border)
+    added: list[int] = []
+    for side, length, step, edge in zip(x.shape[2:], sizes, steps, edges, strict=True):
+        last = -(-(side + 2 * edge - length) // step) * step  # where the last window begins
+        last -= step if last >= side + edge else 0  # not beyond the map
+        added = [edge, last + length - side - edge, *added]
+    if not any(added):
+        return F.avg_pool2d(x, sizes, steps)
+    means, shares = (F.avg_pool2d(F.pad(y, added), sizes, steps) for y in (x, torch.ones_like(x[:1, :1])))
     return means / shares
+
+
+class WindowMeans(nn.Module):
+    """`window_means` of windows of one size, as a layer."""
+
+    def __init__(self, size: Size):
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return window_means(x, self.size)

@@ -113,6 +113,11 @@ def difference_bars(rows: Sequence[Row], axis: str, telling: Callable[[float], s
         return Chart(figure, "differences", "Difference of every method to the best, with interval", titles)
 
 
+def alone(points: Sequence[float] | Floats) -> str:
+    """The marker of a curve: a dot where there is one point, which a line would not show."""
+    return "o" if len(points) == 1 else ""
+
+
 def curves(name: str, lines: Sequence[tuple[Mark, Sequence[tuple[Floats, Floats]]]], x: str, y: str) -> Chart:
     """Mean curves in a band from the lowest to the highest seed; a log scale where it is needed."""
     with drawing():
@@ -129,6 +134,7 @@ def curves(name: str, lines: Sequence[tuple[Mark, Sequence[tuple[Floats, Floats]
                     grid, low, high, color=mark.colour, alpha=0.16, linewidth=0, gid=mark.gid("band")
                 )
             style: Any = {"linestyle": "--" if mark.index >= len(SERIES) else "-", "linewidth": 1.7}
+            style |= {"marker": alone(grid)}
             axes.plot(grid, mean, color=mark.colour, gid=mark.gid("curve"), **style)
             lowest, highest = min(lowest, float(low.min())), max(highest, float(high.max()))
             settled = grid >= grid[0] + START * (grid[-1] - grid[0])

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .plots import Floats, titled
+from .plots import Floats, alone, titled
 from .svg import MUTED, WIDTH, Chart, drawing, series_colour
 
 
@@ -61,7 +61,8 @@ def lines(name: str, named: Sequence[tuple[str, Floats, Floats]], x: str, y: str
         axes = figure.subplots()
         for index, (label, steps, values) in enumerate(named):
             kept = np.isfinite(values)
-            axes.plot(steps[kept], values[kept], color=series_colour(index), linewidth=1.7, label=label)
+            style: Any = {"linewidth": 1.7, "marker": alone(steps[kept])}
+            axes.plot(steps[kept], values[kept], color=series_colour(index), label=label, **style)
         if len(named) > 1:
             axes.legend(frameon=False, labelcolor="linecolor", handlelength=1.2)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
