@@ -7,8 +7,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "skip_connection",
         "sign: the gate closes the input's way",
-        "torch.lerp(x, y, gate)",
-        "torch.lerp(y, x, gate)",
+        "x + gate * (y - x)",
+        "y + gate * (x - y)",
     ),
     Mutation(
         "skip_connection",

@@ -18,7 +18,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "pyramidnet110_a48_cifar",
         "factor: the largest in place of the mean",
-        "nn.AvgPool2d(2, ceil_mode=True)",
+        "WindowMeans(2)",
         "nn.MaxPool2d(2, ceil_mode=True)",
     ),
     Mutation("xception", "missing case: the first block activates", "number or activated", "True"),

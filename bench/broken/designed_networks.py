@@ -13,7 +13,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "resnet50d",
         "factor: the largest in place of the mean",
-        "nn.AvgPool2d(stride, ceil_mode=True)",
+        "WindowMeans(stride)",
         "nn.MaxPool2d(stride, ceil_mode=True)",
     ),
     Mutation(

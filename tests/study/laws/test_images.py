@@ -107,4 +107,4 @@ def test_sizes_of_one_family_keep_their_laws_once():
     cards = catalog()
     assert networks.stands_for_itself(cards["resnet18"]) and networks.stands_for_itself(cards["resnet50"])
     assert not networks.stands_for_itself(cards["resnet34"])
-    assert [law.name for law in laws_for(cards["resnet152"])] == ["has_the_stated_size"]
+    assert [law.name for law in laws_for(cards["resnet152"])] == ["has_the_stated_size", "full_size_runs"]
