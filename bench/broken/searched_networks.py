@@ -12,8 +12,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "nasnet_a_mobile",
         "missing term: the pixels between",
-        "F.pad(x, (-1, 1, -1, 1))[",
-        "x[",
+        "(x, F.pad(x, (-1, 1, -1, 1)))",
+        "(x, x)",
     ),
     Mutation(
         "nfnet_f0",

@@ -6,12 +6,12 @@ from functools import partial
 from itertools import groupby
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
-from ...nn.attention.gate import AbstractGate, mean_of_map
 from ...nn.attention.placing import Choice as Attention
+from ...nn.attention.squeeze_excitation import SqueezeExcite
 from ...nn.choosing import Choice
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
 from ..layers import conv_norm, divisible, mean_pool, start_kaiming
@@ -20,20 +20,6 @@ from .resnet import AbstractResidualBlock, residual_stages
 STEM = 32  # channels of the stem
 MULTIPLE = 8  # widths are so many channels, or several times as many
 LONGEST = 32  # blocks of a stage that have names in other libraries' weights
-
-
-class InputSE(AbstractGate):
-    r"""Squeeze-and-excitation with biases, $x · \sigma(W_2 \max(0, W_1 \bar x))$ to `between` and back."""
-
-    def __init__(self, channels: int, between: int):
-        super().__init__()
-        self.excite = nn.Sequential(
-            nn.Conv2d(channels, between, 1), nn.ReLU(), nn.Conv2d(between, channels, 1)
-        )
-
-    def gate(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c, 1, 1)
-        scores: Tensor = self.excite(mean_of_map(x))
-        return scores.sigmoid()
 
 
 class RegularBlock(AbstractResidualBlock):
@@ -54,7 +40,7 @@ class RegularBlock(AbstractResidualBlock):
         **parts: object,
     ):
         groups = channels // min(group_width, channels)
-        gate = InputSE(channels, max(1, round(in_channels / squeeze))) if squeeze else nn.Identity()
+        gate = SqueezeExcite(channels, max(1, round(in_channels / squeeze))) if squeeze else nn.Identity()
         body = (
             conv_norm(in_channels, channels, 1, activation=activation),
             conv_norm(channels, channels, 3, stride, groups, activation=activation),

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ...cards.card import method
+from ...nn.attention.squeeze_excitation import SqueezeExcite
 from ...nn.choosing import Choice, chosen
 from ...nn.regularization.stochastic_depth import drop_rates
 from ..convolutional.resnet import AbstractResidualBlock
 from ..image import AbstractImageNetwork, KeyMap, Size, is_small
 from ..layers import conv_norm, divisible, start_kaiming
-from .inverted_residual import SqueezeExcite
 
 Row = tuple[int, int, int, bool]  # kernel, channels within, channels out, squeeze and excitation
 

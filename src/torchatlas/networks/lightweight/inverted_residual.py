@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from ...nn.attention.gate import AbstractGate, mean_of_map
-from ...nn.choosing import Choice, chosen
+from ...nn.attention.squeeze_excitation import SqueezeExcite
+from ...nn.choosing import Choice
 from ...nn.regularization.stochastic_depth import StochasticDepth, drop_rates
 from ..image import KeyMap
 from ..layers import conv_norm, mean_pool
@@ -26,23 +26,6 @@ class Row(NamedTuple):
     squeezed: int = 0
     activation: Choice = "relu6"
     fused: bool = False
-
-
-class SqueezeExcite(AbstractGate):
-    r"""Squeeze-and-excitation with biases, $x · g(W_2 \phi(W_1 \bar x))$, and so many channels between."""
-
-    def __init__(self, channels: int, between: int, activation: Choice = "relu", gate: Choice = "sigmoid"):
-        super().__init__()
-        self.excite = nn.Sequential(
-            nn.Conv2d(channels, between, 1),
-            chosen(activation, between),
-            nn.Conv2d(between, channels, 1),
-            chosen(gate, channels),
-        )
-
-    def gate(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c, 1, 1)
-        weights: Tensor = self.excite(mean_of_map(x))
-        return weights
 
 
 class InvertedResidual(nn.Module):

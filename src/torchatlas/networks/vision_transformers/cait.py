@@ -12,7 +12,7 @@ from ...nn.choosing import Choice
 from ..image import KeyMap, Size
 from ..transformers.block import FeedForward
 from .tokens import EPS, AbstractTokenNetwork, FirstToken, Patches, PreNormBlock, SelfAttention
-from .vit import Tokens
+from .vit import Tokens, drawn
 
 KEYS_TIMM: KeyMap = (
     (r"^patch_embed\.proj\.", "stem.patches.conv."),
@@ -73,8 +73,7 @@ class ClassToken(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.token = nn.Parameter(torch.empty(1, 1, width))
-        nn.init.trunc_normal_(self.token, std=0.02, a=-0.04, b=0.04)
+        self.token = drawn(1, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat((self.token.expand(x.shape[0], -1, -1), x), 1)

@@ -59,10 +59,10 @@ class Tokens(nn.Module):
     def __init__(self, patches: Patches, width: int, count: int, positions: str, dropout: float):
         super().__init__()
         self.patches, self.dropout = patches, nn.Dropout(dropout)
-        self.tokens = nn.ParameterList(_drawn(1, width) for _ in range(count))
+        self.tokens = nn.ParameterList(drawn(1, width) for _ in range(count))
         rows, columns = patches.grid
         if positions == "learned":
-            self.positions = _drawn(count + rows * columns, width)
+            self.positions = drawn(count + rows * columns, width)
         else:
             waves = SinusoidalPosition2d(rows, columns, width)(torch.zeros(1, rows, columns, width))
             self.register_buffer("positions", waves.flatten(1, 2))
@@ -73,7 +73,8 @@ class Tokens(nn.Module):
         return self.dropout(torch.cat((*first, x), 1) + self.positions)
 
 
-def _drawn(count: int, width: int) -> nn.Parameter:
+def drawn(count: int, width: int) -> nn.Parameter:
+    """Tokens or positions to learn, (1, count, width)."""
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(1, count, width), std=0.02, a=-0.04, b=0.04))
 
 

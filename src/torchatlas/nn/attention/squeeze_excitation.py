@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ...cards.card import method
 from ...engine.errors import UsageError
+from ..choosing import Choice, chosen
 from ..pooling.windows import window_means
 from .gate import AbstractGate, between, bottleneck, mean_of_map, one_of
 
@@ -35,6 +36,23 @@ class SE(AbstractGate):
         """(b, c, 1, 1)."""
         scores: Tensor = self.excite(mean_of_map(x))
         return scores.sigmoid()
+
+
+class SqueezeExcite(AbstractGate):
+    r"""Squeeze-and-excitation with biases, $x · g(W_2 \phi(W_1 \bar x))$, and so many channels between."""
+
+    def __init__(self, channels: int, between: int, activation: Choice = "relu", gate: Choice = "sigmoid"):
+        super().__init__()
+        self.excite = nn.Sequential(
+            nn.Conv2d(channels, between, 1),
+            chosen(activation, between),
+            nn.Conv2d(between, channels, 1),
+            chosen(gate, channels),
+        )
+
+    def gate(self, x: Tensor) -> Tensor:  # (b, c, h, w) -> (b, c, 1, 1)
+        weights: Tensor = self.excite(mean_of_map(x))
+        return weights
 
 
 @method(

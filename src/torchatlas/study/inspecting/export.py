@@ -281,7 +281,7 @@ def _largest_of_windows(x: Tensor, size: list[int]) -> tuple[Tensor, None]:
     return torch.stack(rows, -2), None
 
 
-def _distances(a: Tensor, b: Tensor, p: float, mode: int | None) -> Tensor:
+def _distances(a: Tensor, b: Tensor, p: float = 2.0, mode: int | None = None) -> Tensor:
     """All distances of rows, in the one norm that the catalog's methods take."""
     if p != 1:
         raise NotImplementedError(f"distances with p = {p}")
@@ -290,8 +290,7 @@ def _distances(a: Tensor, b: Tensor, p: float, mode: int | None) -> Tensor:
 
 INSTEAD: dict[Any, Callable[..., Any]] = {  # operations that ONNX lacks, in such as it has
     torch.ops.aten.adaptive_max_pool2d.default: _largest_of_windows,
-    torch.ops.aten._cdist_forward.default: _distances,
-    torch.ops.aten.cdist.default: lambda a, b, p=2.0, mode=None: _distances(a, b, p, mode),
+    torch.ops.aten.cdist.default: _distances,
 }
 
 
